@@ -1,0 +1,1 @@
+"""Any table with ra, dec, flux and perhaps alpha: strips of sky and matching."""

@@ -1,0 +1,1 @@
+"""Validated settings, where each value came from, and logging."""

@@ -1,0 +1,188 @@
+"""Everything that this package raises on purpose.
+
+Every error is a `ContimgError`, and most are also the error of the standard library that says the same, so that
+``except FileNotFoundError`` works for those who know nothing of us. The tree::
+
+    ContimgError
+    ├── SettingsError            (ValueError)         a wrong key or value in the settings       exit 2
+    ├── UsageError               (ValueError)         a wrong argument                           exit 2
+    ├── NamingError              (ValueError)         a name that `naming` does not know
+    ├── InputError                                    one bad input file; its slug is `outcome`
+    │   ├── NotHDF5Error         (OSError)            not-hdf5
+    │   ├── TruncatedFileError   (OSError)            truncated
+    │   ├── UnreadableFileError  (OSError)            unreadable: permissions, I/O error, vanished
+    │   ├── FileChangedError     (OSError)            changed-while-read
+    │   ├── HeaderKeyError       (KeyError)           missing-header-key
+    │   ├── HeaderValueError     (ValueError)         bad-header-value: polarizations, channels, shapes
+    │   ├── BogusTimeError       (ValueError)         bogus-time: the time server failed
+    │   ├── OffGridError         (ValueError)         off-grid: not on the frequency grid
+    │   ├── AxesMismatchError    (ValueError)         mismatched-axes: unlike the majority of its group
+    │   ├── DuplicateSubbandError (ValueError)        duplicate: two different files for one subband
+    │   ├── ShortFileError       (ValueError)         short: fewer integrations than the majority
+    │   ├── ZeroFilledError      (ValueError)         zero-filled: no data, lost packets only
+    │   └── UnknownAntennaError  (LookupError)        unknown-antenna: a number without a station
+    ├── NoGroupsError            (FileNotFoundError)  nothing to do where there should be
+    ├── IncompleteGroupError     (ValueError)         fewer subbands than the minimum, or no majority
+    ├── OutputError              (OSError)            a product cannot be written
+    │   ├── OutputExistsError    (FileExistsError)    it is there already
+    │   └── DiskFullError
+    ├── MeasurementSetError      (OSError)            not a whole, valid Measurement Set
+    └── MissingToolError         (ImportError)        an optional tool is not installed
+
+A message is one line: what happened, to which file, and what to do about it.
+"""
+
+import os
+from typing import ClassVar
+
+
+class ContimgError(Exception):
+    """The root of the tree.
+
+    Parameters
+    ----------
+    message
+        What happened, in a few words, without a full stop.
+    path
+        The file that it happened to, if there is one.
+    remedy
+        What to do about it, as a sentence.
+    """
+
+    def __init__(
+        self, message: str, *, path: str | os.PathLike[str] | None = None, remedy: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        text = self.message if self.path is None else f"{self.message}: {os.fspath(self.path)}"
+        if self.remedy is not None:
+            text = f"{text.rstrip('.')}. {self.remedy}"
+        return text.replace("\r", " ").replace("\n", " ")
+
+
+class SettingsError(ContimgError, ValueError):
+    """A wrong key or value in the settings."""
+
+
+class UsageError(ContimgError, ValueError):
+    """A wrong argument, from the command line or to a function."""
+
+
+class NamingError(ContimgError, ValueError):
+    """A name that `dsa110_contimg.naming` does not know."""
+
+
+class InputError(ContimgError):
+    """One bad input file. `outcome` is the short slug that logs, JSON and the ledger carry."""
+
+    outcome: ClassVar[str] = "bad-input"
+
+
+class NotHDF5Error(InputError, OSError):
+    """The file is not HDF5."""
+
+    outcome = "not-hdf5"
+
+
+class TruncatedFileError(InputError, OSError):
+    """The file ends before its data do."""
+
+    outcome = "truncated"
+
+
+class UnreadableFileError(InputError, OSError):
+    """The file cannot be read: permissions, an I/O error, or it vanished."""
+
+    outcome = "unreadable"
+
+
+class FileChangedError(InputError, OSError):
+    """The file changed while it was read."""
+
+    outcome = "changed-while-read"
+
+
+class HeaderKeyError(InputError, KeyError):
+    """The header lacks a key."""
+
+    outcome = "missing-header-key"
+
+
+class HeaderValueError(InputError, ValueError):
+    """The header has a value that cannot be: polarizations, number of channels, shapes."""
+
+    outcome = "bad-header-value"
+
+
+class BogusTimeError(InputError, ValueError):
+    """The times cannot be right: the time server failed."""
+
+    outcome = "bogus-time"
+
+
+class OffGridError(InputError, ValueError):
+    """The channels are not on the telescope's frequency grid."""
+
+    outcome = "off-grid"
+
+
+class AxesMismatchError(InputError, ValueError):
+    """The (time, ant_1, ant_2) axes, the pointing or the delays differ from the majority of the group."""
+
+    outcome = "mismatched-axes"
+
+
+class DuplicateSubbandError(InputError, ValueError):
+    """Two files with different data claim the same subband."""
+
+    outcome = "duplicate"
+
+
+class ShortFileError(InputError, ValueError):
+    """The file has fewer integrations than the majority of its group."""
+
+    outcome = "short"
+
+
+class ZeroFilledError(InputError, ValueError):
+    """The file has no data, only the zeros of lost packets."""
+
+    outcome = "zero-filled"
+
+
+class UnknownAntennaError(InputError, LookupError):
+    """An antenna number without a station."""
+
+    outcome = "unknown-antenna"
+
+
+class NoGroupsError(ContimgError, FileNotFoundError):
+    """There is nothing to do where there should be."""
+
+
+class IncompleteGroupError(ContimgError, ValueError):
+    """A group with fewer usable subbands than the minimum, or without a majority."""
+
+
+class OutputError(ContimgError, OSError):
+    """A product cannot be written."""
+
+
+class OutputExistsError(OutputError, FileExistsError):
+    """The product is there already."""
+
+
+class DiskFullError(OutputError):
+    """The disk is full."""
+
+
+class MeasurementSetError(ContimgError, OSError):
+    """Not a whole, valid Measurement Set."""
+
+
+class MissingToolError(ContimgError, ImportError):
+    """An optional library or program is not installed."""

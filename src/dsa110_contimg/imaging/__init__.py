@@ -1,0 +1,1 @@
+"""Visibilities in, images out."""

@@ -1,0 +1,1 @@
+"""The Measurement Set: layout, direct tile input and output, checks."""

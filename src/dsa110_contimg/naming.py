@@ -1,0 +1,228 @@
+"""Every file name and group id, in both directions.
+
+A *group id* is the start of a group's first integration, from the data, in UTC, rounded half up to the nearest second:
+``2025-10-05T12:30:00`` in text and JSON, ``20251005T123000`` (*compact*) in every path, because colons break rsync. A
+further data set with the same start has a suffix letter, from ``b``.
+"""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from dsa110_contimg.errors import NamingError
+
+N_SUBBANDS = 16
+PROVENANCE_NAME = "contimg.json"
+"""The file in a Measurement Set's directory that says how it was made."""
+
+_MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
+_MAX_NAME_BYTES = 255
+_GROUP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})([b-z]?)")
+_COMPACT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})([b-z]?)")
+_SUBBAND = re.compile(
+    r"(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)"
+    r"_sb(?P<subband>[0-9]{2})(?P<incomplete>_incomplete)?(?P<suffix>\.hdf5|\.uvh5)"
+)
+_MS = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)(?:_(?P<source>[^_/]+))?\.ms")
+_PARTIAL = re.compile(r"\.partial-(?P<compact>[0-9T]{15}[b-z]?)-(?P<attempt>[A-Za-z0-9_.-]+)")
+_ATTEMPT = re.compile(r"[A-Za-z0-9_.-]+")
+_PLAIN_SOURCE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.")
+
+
+def parse_utc(text: str) -> datetime:
+    """Read an ISO 8601 time; one without an offset is UTC."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise NamingError(f"{text!r} is not a time", remedy="Write it as 2025-10-05T12:30:00 (UTC).") from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _require_utc(time: datetime) -> datetime:
+    if time.tzinfo is None:
+        raise NamingError(f"{time.isoformat()} has no time zone", remedy="Give an aware datetime, in UTC.")
+    return time.astimezone(UTC)
+
+
+# -- group ids ---------------------------------------------------------------------------------------------------------
+
+
+def group_id(start: datetime) -> str:
+    """Name the group whose first integration starts at `start` (aware; any zone)."""
+    try:
+        rounded = (_require_utc(start) + timedelta(seconds=0.5)).replace(microsecond=0)
+    except OverflowError:
+        raise NamingError(f"{start.isoformat()} is out of range for a group id") from None
+    return rounded.replace(tzinfo=None).isoformat()
+
+
+def group_id_from_mjd(mjd_start: float) -> str:
+    """Name the group whose first integration starts at this MJD (UTC, days)."""
+    if not math.isfinite(mjd_start):
+        raise NamingError(f"MJD {mjd_start} is not a time")
+    day = math.floor(mjd_start)
+    # Whole seconds of the day first: adding a float of days to a datetime would round twice.
+    second = math.floor((mjd_start - day) * 86400.0 + 0.5)
+    try:
+        return group_id(_MJD_EPOCH + timedelta(days=day, seconds=second))
+    except OverflowError:
+        raise NamingError(f"MJD {mjd_start} is out of range for a group id") from None
+
+
+def _split_group_id(gid: str) -> tuple[datetime, str]:
+    match = _GROUP.fullmatch(gid)
+    if match is None:
+        raise NamingError(f"{gid!r} is not a group id", remedy="It looks like 2025-10-05T12:30:00.")
+    try:
+        return datetime.fromisoformat(match[1]).replace(tzinfo=UTC), match[2]
+    except ValueError:
+        raise NamingError(f"{gid!r} is not a group id: no such time") from None
+
+
+def group_start(gid: str) -> datetime:
+    """Start of the group's first integration, to the second (UTC)."""
+    return _split_group_id(gid)[0]
+
+
+def next_group_id(gid: str) -> str:
+    """Name a further data set with the same start: no suffix, then ``b``, ``c``, ... ``z``."""
+    start, suffix = _split_group_id(gid)
+    if suffix == "z":
+        raise NamingError(f"{gid!r} has no next group id: 25 groups with the same start")
+    return group_id(start) + (chr(ord(suffix) + 1) if suffix else "b")
+
+
+def compact(gid: str) -> str:
+    """Give the form of a group id that goes into paths: ``20251005T123000``, its suffix kept."""
+    start, suffix = _split_group_id(gid)
+    return group_id(start).replace("-", "").replace(":", "") + suffix
+
+
+def expand(compact_id: str) -> str:
+    """Undo `compact`."""
+    match = _COMPACT.fullmatch(compact_id)
+    if match is None:
+        raise NamingError(f"{compact_id!r} is not a compact group id", remedy="It looks like 20251005T123000.")
+    year, month, day, hour, minute, second, suffix = match.groups()
+    gid = f"{year}-{month}-{day}T{hour}:{minute}:{second}{suffix}"
+    _split_group_id(gid)
+    return gid
+
+
+# -- subband files -----------------------------------------------------------------------------------------------------
+
+
+class SubbandName(NamedTuple):
+    """What the name of a subband file says.
+
+    `time` is one host's clock when it opened the file: seconds from the data's own, and unlike its neighbours'.
+    """
+
+    time: datetime
+    subband: int
+    suffix: str
+
+
+def parse_subband_name(name: str) -> SubbandName:
+    """Read the name of a whole subband file: ``2025-10-05T12:30:00_sb03.hdf5`` (or ``.uvh5``).
+
+    Raises
+    ------
+    NamingError
+        For anything else: incomplete files, hidden partials of rsync, other suffixes, subbands above 15.
+    """
+    match = _SUBBAND.fullmatch(name)
+    if match is None:
+        raise NamingError(f"{name!r} is not the name of a subband file")
+    if match["incomplete"]:
+        raise NamingError(f"{name!r} is still being written")
+    subband = int(match["subband"])
+    if subband >= N_SUBBANDS:
+        raise NamingError(f"{name!r} names subband {subband}, and there are 0 to {N_SUBBANDS - 1}")
+    return SubbandName(parse_utc(match["time"]), subband, match["suffix"])
+
+
+def subband_name(time: datetime, subband: int, suffix: str = ".hdf5") -> str:
+    """Name a subband file: the aware `time` with its fraction of a second, if any, to the microsecond."""
+    if not 0 <= subband < N_SUBBANDS:
+        raise NamingError(f"no subband {subband}: there are 0 to {N_SUBBANDS - 1}")
+    if suffix not in {".hdf5", ".uvh5"}:
+        raise NamingError(f"{suffix!r} is not the suffix of a subband file", remedy="It is .hdf5 or .uvh5.")
+    return f"{_require_utc(time).replace(tzinfo=None).isoformat()}_sb{subband:02d}{suffix}"
+
+
+def incomplete_name(name: str) -> str:
+    """Name a subband file has while the correlator writes it: ``2025-10-05T12:30:00_sb03_incomplete.hdf5``."""
+    suffix = parse_subband_name(name).suffix
+    return f"{name.removesuffix(suffix)}_incomplete{suffix}"
+
+
+def complete_name(name: str) -> str:
+    """Undo `incomplete_name`."""
+    if not is_incomplete(name):
+        raise NamingError(f"{name!r} is not the name of an incomplete subband file")
+    return name.replace("_incomplete", "")
+
+
+def is_incomplete(name: str) -> bool:
+    """Whether this names a subband file that the correlator is still writing (or left when it died)."""
+    match = _SUBBAND.fullmatch(name)
+    return match is not None and match["incomplete"] is not None
+
+
+# -- products ----------------------------------------------------------------------------------------------------------
+
+
+def _escape(source: str) -> str:
+    """Keep letters, digits, ``+``, ``-`` and ``.``; every other byte of UTF-8 becomes ``=`` and two hex digits."""
+    return "".join(chr(b) if b in _PLAIN_SOURCE else f"={b:02X}" for b in source.encode())
+
+
+def _unescape(escaped: str) -> str:
+    source = re.sub(r"=([0-9A-F]{2})", lambda match: chr(int(match[1], 16)), escaped)
+    return source.encode("latin-1").decode()
+
+
+def ms_name(gid: str, source: str | None = None) -> str:
+    """Name a group's Measurement Set, or the one of a calibrator in it: ``20251005T123000_3C286.ms``."""
+    if source is None:
+        return f"{compact(gid)}.ms"
+    if not source:
+        raise NamingError("a source without a name")
+    name = f"{compact(gid)}_{_escape(source)}.ms"
+    if len(name) > _MAX_NAME_BYTES:
+        raise NamingError(f"the name of source {source!r} is too long for a file name")
+    return name
+
+
+def parse_ms_name(name: str) -> tuple[str, str | None]:
+    """Undo `ms_name`: the group id, and the source or None."""
+    match = _MS.fullmatch(name)
+    if match is None:
+        raise NamingError(f"{name!r} is not the name of a Measurement Set of ours")
+    gid, source = expand(match["compact"]), match["source"]
+    if source is None:
+        return gid, None
+    try:
+        source = _unescape(source)
+    except UnicodeError:
+        source = ""
+    if not source or ms_name(gid, source) != name:
+        raise NamingError(f"{name!r} is not the name of a Measurement Set of ours: its source is misspelt")
+    return gid, source
+
+
+def partial_name(gid: str, attempt: str | int) -> str:
+    """Name the directory in which one attempt builds a group's products, until they are published."""
+    if _ATTEMPT.fullmatch(str(attempt)) is None:
+        raise NamingError(f"{attempt!r} cannot name an attempt", remedy="Use letters, digits, '_', '.' and '-'.")
+    return f".partial-{compact(gid)}-{attempt}"
+
+
+def parse_partial_name(name: str) -> tuple[str, str]:
+    """Undo `partial_name`: the group id and the attempt."""
+    match = _PARTIAL.fullmatch(name)
+    if match is None:
+        raise NamingError(f"{name!r} does not name a partial product")
+    return expand(match["compact"]), match["attempt"]

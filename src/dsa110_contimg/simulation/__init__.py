@@ -1,0 +1,1 @@
+"""A correlator that writes subband files as the telescope does, with a known sky."""

@@ -1,0 +1,1 @@
+"""Scratch staging, atomic publishing, free space, and housekeeping."""

@@ -1,0 +1,1 @@
+"""Subband files: their header, their visibilities, their checks."""
