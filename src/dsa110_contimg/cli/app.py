@@ -1,0 +1,70 @@
+"""The root of the command line: the options before the verb, and the table of verbs."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dsa110_contimg import __version__
+from dsa110_contimg.cli.context import Session
+from dsa110_contimg.cli.lazy import LazyGroup, Verb
+from dsa110_contimg.config.logs import configure_logging
+
+VERBS = {
+    # One line a verb, in the order of the help text: name, module, function (or Typer), what it does.
+    "settings": Verb("dsa110_contimg.cli.settings", "app", "The effective settings, and where each came from."),
+}
+
+
+class Verbs(LazyGroup):
+    """All verbs of ``dsa110-contimg``."""
+
+    verbs = VERBS
+
+
+class LogLevel(StrEnum):
+    """How much to log."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+app = typer.Typer(cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it
+    if wanted:
+        typer.echo(f"dsa110-contimg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The settings (TOML). Else: $DSA110_CONTIMG_SETTINGS, ./contimg.toml, /etc/dsa110-contimg/contimg.toml.",
+        ),
+    ] = None,
+    log_level: Annotated[LogLevel | None, typer.Option(help="The least to log, to stderr.")] = None,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log as JSON lines, for machines.")] = False,
+    version: Annotated[  # noqa: ARG001 - its callback is all it does
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Continuum imaging for the DSA-110: subband files in, a calibrated sky out.
+
+    Exit status: 0 done, 1 failed (or nothing to do), 2 wrong usage or settings.
+    """
+    ctx.obj = Session(settings, log_level, log_json)
+    configure_logging(log_level or "info", json=log_json)  # until a verb has read the settings
+
+
+def main() -> None:
+    """Run the command line (the console script)."""
+    app()

@@ -1,0 +1,60 @@
+"""``dsa110-contimg settings``: the effective settings, and where each value came from."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from dsa110_contimg.cli.context import Json, begin, emit_json
+from dsa110_contimg.config.plain import plain
+
+if TYPE_CHECKING:
+    from dsa110_contimg.config.sources import Loaded
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def settings() -> None:
+    """Show the effective settings, and where each came from."""
+
+
+@app.command()
+def show(ctx: typer.Context, as_json: Json = False) -> None:
+    """Print every setting with its source: default, file and line, or environment variable.
+
+    The output is itself a settings file.
+    """
+    from dsa110_contimg.config.sources import load_with_sources  # noqa: PLC0415
+
+    loaded = load_with_sources(begin(ctx).settings_file)
+    if as_json:
+        emit_json({"file": loaded.file, "settings": as_tree(loaded)})
+    else:
+        typer.echo(as_toml(loaded), nl=False)
+
+
+def as_tree(loaded: "Loaded") -> dict[str, dict[str, dict[str, Any]]]:
+    """Give the settings as {section: {key: {"value": ..., "source": ...}}}."""
+    tree: dict[str, dict[str, dict[str, Any]]] = {}
+    values = loaded.settings.model_dump()
+    for (section, key), source in loaded.sources.items():
+        tree.setdefault(section, {})[key] = {"value": values[section][key], "source": source}
+    return tree
+
+
+def as_toml(loaded: "Loaded") -> str:
+    """Give the settings as a TOML file, each value with its source as a comment."""
+    lines = [f"# {loaded.file or 'no settings file: defaults and the environment'}"]
+    for section, entries in as_tree(loaded).items():
+        lines += ["", f"[{section}]"]
+        statements = {key: _statement(key, entry["value"]) for key, entry in entries.items()}
+        width = max(len(text) for text in statements.values())
+        lines += [f"{text:<{width}}  # {entries[key]['source']}" for key, text in statements.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _statement(key: str, value: object) -> str:
+    """Write ``key = value``; TOML has no null, so what is not set is a comment."""
+    # JSON's strings, numbers and booleans are TOML's.
+    return f"# {key} is not set" if value is None else f"{key} = {json.dumps(plain(value), ensure_ascii=False)}"

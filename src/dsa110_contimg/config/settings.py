@@ -1,0 +1,145 @@
+"""The settings as models: every value that can be set, its default, and what it means.
+
+The models are frozen, refuse unknown keys, and carry the documentation of each field as its description.
+`dsa110_contimg.config.load_settings` is the way to get one.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ENV_PREFIX = "DSA110_CONTIMG_"
+ENV_DELIMITER = "__"
+
+
+def _refuse_empty(value: object) -> object:
+    if value == "":
+        raise ValueError("it should not be empty")  # Path("") would be the working directory
+    return value
+
+
+def _refuse_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("it should be a number")  # noqa: TRY004 - pydantic takes ValueError; True would be 1
+    return value
+
+
+def _check_phase_centre(text: str) -> str:
+    if text in {"meridian", "drift"}:
+        return text
+    try:
+        ra_deg, dec_deg = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError('it is "meridian", "drift" or "RA,DEC" in ICRS degrees') from None
+    if not (0.0 <= ra_deg < 360.0 and -90.0 <= dec_deg <= 90.0):
+        raise ValueError("RA is from 0 to 360 and DEC from -90 to 90 degrees")
+    return text
+
+
+UserPath = Annotated[Path, BeforeValidator(_refuse_empty), AfterValidator(Path.expanduser)]
+Count = Annotated[int, BeforeValidator(_refuse_bool)]
+Number = Annotated[float, BeforeValidator(_refuse_bool)]
+PhaseCentre = Annotated[str, AfterValidator(_check_phase_centre)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PathSettings(_Section):
+    """Where things are. A relative path starts at the working directory; ``~`` is the home directory."""
+
+    input: UserPath = Field(
+        Path("contimg-data/incoming"), description="Subband files, as the correlator leaves them. Never written to."
+    )
+    ms: UserPath = Field(Path("contimg-data/ms"), description="Published Measurement Sets.")
+    qa: UserPath = Field(Path("contimg-data/qa"), description="Plots and reports.")
+    scratch: UserPath | None = Field(
+        None, description="A fast disk for work in progress. Not set: work beside the product."
+    )
+    state: UserPath = Field(Path("contimg-data/state"), description="What the pipeline remembers; a local disk.")
+    cache: UserPath = Field(
+        Path("contimg-data/cache"), description="What can be made again: compiled kernels, file headers."
+    )
+
+
+class ConvertSettings(_Section):
+    """Subband files to Measurement Sets."""
+
+    writer: Literal["direct-subband", "pyuvdata"] = Field(
+        "direct-subband",
+        description="How to write: tile by tile, or through pyuvdata (the reference: slow, needs 9 GB).",
+    )
+    phase_centre: PhaseCentre = Field(
+        "meridian",
+        description=(
+            'Where to rotate the data to: "meridian" (the ICRS meridian pointing of mid-group), "drift" (leave them as '
+            'they are, one FIELD per integration) or "RA,DEC" (ICRS degrees).'
+        ),
+    )
+    min_subbands: Count = Field(
+        12, ge=1, le=16, description="Convert a group with at least so many of its 16 subbands; flag the missing."
+    )
+    workers: Count | None = Field(None, ge=1, description="Processes that work at once. Not set: one per core.")
+    tolerance_s: Number = Field(
+        30.0,
+        gt=0,
+        le=150,
+        allow_inf_nan=False,
+        description="Seconds by which the times in a group's file names may differ before that earns a warning.",
+    )
+
+    @property
+    def n_workers(self) -> int:
+        """Processes that work at once: `workers`, or the number of cores this process may use."""
+        return len(os.sched_getaffinity(0)) if self.workers is None else self.workers
+
+
+class TelescopeSettings(_Section):
+    """The array, where it differs from what the package knows."""
+
+    antenna_positions: UserPath | None = Field(
+        None, description="A CSV of station positions to use. Not set: those in the headers of the files."
+    )
+
+
+class LoggingSettings(_Section):
+    """Log lines, on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    format: Literal["text", "json"] = Field("text", description="Lines for people, or JSON lines for machines.")
+
+
+class Settings(BaseSettings):
+    """Every setting, validated.
+
+    Built from keyword arguments, which the environment (``DSA110_CONTIMG_SECTION__KEY``) overrides.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_DELIMITER,
+        env_parse_none_str="none",
+        extra="forbid",
+        frozen=True,
+    )
+
+    paths: PathSettings = Field(default_factory=PathSettings)
+    convert: ConvertSettings = Field(default_factory=ConvertSettings)
+    telescope: TelescopeSettings = Field(default_factory=TelescopeSettings)
+    logging: LoggingSettings = Field(default_factory=LoggingSettings)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, which arrives as keyword arguments."""
+        return env_settings, init_settings
