@@ -32,7 +32,14 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-app = typer.Typer(cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False)
+# Plain help and errors: rich, for its boxes, would take half of the time that a help text may take.
+app = typer.Typer(
+    cls=Verbs,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it

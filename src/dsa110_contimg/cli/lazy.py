@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -40,6 +41,8 @@ class LazyGroup(TyperGroup):
         super().__init__(**attributes)
         for name, verb in self.verbs.items():
             self.add_command(TyperCommand(name, callback=None, help=verb.help), name)
+        for option in self.params:
+            _leave_absent_alone(option)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401
         """Find the verb that is called, and import it."""
@@ -75,11 +78,25 @@ def load_verb(name: str, verb: Verb) -> Any:  # noqa: ANN401 - a command as Type
     if isinstance(function, typer.Typer):
         app = function
     else:
-        app = typer.Typer(add_completion=False)
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
         app.command(name)(function)
     command = get_command(app)
     command.name = name
     return command
+
+
+def _leave_absent_alone(option: Any) -> None:  # noqa: ANN401
+    """Let an option that is not given stay None, unvalidated.
+
+    Typer validates it through pydantic, even for ``VERB --help``: a quarter of a second before a word is said.
+    """
+    validate: Callable[[Any, Any], Any] = option.process_value
+    optional = not option.required and option.callback is None
+
+    def process_value(ctx: Any, value: Any) -> Any:  # noqa: ANN401
+        return None if value is None and optional else validate(ctx, value)
+
+    option.process_value = process_value
 
 
 def _is_usage_error(error: Exception) -> bool:

@@ -11,7 +11,7 @@ from dsa110_contimg.config.plain import plain
 if TYPE_CHECKING:
     from dsa110_contimg.config.sources import Loaded
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 @app.callback()
