@@ -29,7 +29,34 @@ class Verb(NamedTuple):
     help: str
 
 
-class LazyGroup(TyperGroup):
+class LightGroup(TyperGroup):
+    """A group whose own options, where they are not given, are not validated.
+
+    Typer does that through pydantic, even on the way to ``VERB --help``: a quarter of a second before a word is said.
+    """
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - the type is private to Typer
+        """List the options, each of which leaves an absent value alone."""
+        options = super().get_params(ctx)
+        for option in options:
+            if "process_value" not in vars(option):
+                vars(option)["process_value"] = _sparing(option)
+        return options
+
+
+def _sparing(option: Any) -> Callable[[Any, Any], Any]:  # noqa: ANN401
+    """Validate the value of an option only if there is one."""
+    validate: Callable[[Any, Any], Any] = option.process_value
+
+    def process_value(ctx: Any, value: Any) -> Any:  # noqa: ANN401
+        if value is not None or option.required:
+            return validate(ctx, value)
+        return None if option.callback is None else option.callback(ctx, option, None)
+
+    return process_value
+
+
+class LazyGroup(LightGroup):
     """The root of the command line: its verbs are `verbs`, imported when one is called.
 
     Listing them (for help and completion) uses the table alone; resolving one imports it.
@@ -41,8 +68,6 @@ class LazyGroup(TyperGroup):
         super().__init__(**attributes)
         for name, verb in self.verbs.items():
             self.add_command(TyperCommand(name, callback=None, help=verb.help), name)
-        for option in self.params:
-            _leave_absent_alone(option)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401
         """Find the verb that is called, and import it."""
@@ -83,20 +108,6 @@ def load_verb(name: str, verb: Verb) -> Any:  # noqa: ANN401 - a command as Type
     command = get_command(app)
     command.name = name
     return command
-
-
-def _leave_absent_alone(option: Any) -> None:  # noqa: ANN401
-    """Let an option that is not given stay None, unvalidated.
-
-    Typer validates it through pydantic, even for ``VERB --help``: a quarter of a second before a word is said.
-    """
-    validate: Callable[[Any, Any], Any] = option.process_value
-    optional = not option.required and option.callback is None
-
-    def process_value(ctx: Any, value: Any) -> Any:  # noqa: ANN401
-        return None if value is None and optional else validate(ctx, value)
-
-    option.process_value = process_value
 
 
 def _is_usage_error(error: Exception) -> bool:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from dsa110_contimg.cli.context import Json, begin, emit_json
+from dsa110_contimg.cli.lazy import LightGroup
 from dsa110_contimg.config.plain import plain
 
 if TYPE_CHECKING:
     from dsa110_contimg.config.sources import Loaded
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(cls=LightGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 @app.callback()
