@@ -49,9 +49,7 @@ class ContimgError(Exception):
         What to do about it, as a sentence.
     """
 
-    def __init__(
-        self, message: str, *, path: str | os.PathLike[str] | None = None, remedy: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, path: str | os.PathLike[str] | None = None, remedy: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.path = path
@@ -184,5 +182,5 @@ class MeasurementSetError(ContimgError, OSError):
     """Not a whole, valid Measurement Set."""
 
 
-class MissingToolError(ContimgError, ImportError):
+class MissingToolError(ContimgError, ImportError):  # type: ignore[misc]  # ImportError.path is a str
     """An optional library or program is not installed."""

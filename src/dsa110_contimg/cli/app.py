@@ -42,7 +42,7 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"dsa110-contimg {__version__}")
         raise typer.Exit
@@ -55,7 +55,7 @@ def root(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The settings (TOML). Else: $DSA110_CONTIMG_SETTINGS, ./contimg.toml, /etc/dsa110-contimg/contimg.toml.",
+            help="Settings (TOML); else $DSA110_CONTIMG_SETTINGS, ./contimg.toml, /etc/dsa110-contimg/contimg.toml.",
         ),
     ] = None,
     log_level: Annotated[LogLevel | None, typer.Option(help="The least to log, to stderr.")] = None,

@@ -50,14 +50,14 @@ class Session:
         SettingsError
             For a wrong key or value.
         """
-        from dsa110_contimg.config.sources import load_settings  # noqa: PLC0415 - pydantic is slow to import
+        from dsa110_contimg.config.sources import load_settings
 
         return load_settings(self.settings_file)
 
     @cached_property
     def console(self) -> "Console":
         """The terminal, for progress bars and tables: always stderr."""
-        from rich.console import Console  # noqa: PLC0415
+        from rich.console import Console
 
         return Console(stderr=True)
 
@@ -70,7 +70,7 @@ class Session:
 def session_of(ctx: typer.Context) -> Session:
     """Give the session that the root of the command line made."""
     session = ctx.find_root().obj
-    assert isinstance(session, Session), "the root callback makes it"  # noqa: S101
+    assert isinstance(session, Session), "the root callback makes it"
     return session
 
 
@@ -81,6 +81,6 @@ def begin(ctx: typer.Context) -> Session:
     return session
 
 
-def emit_json(report: Any) -> None:  # noqa: ANN401 - whatever `plain` understands
+def emit_json(report: Any) -> None:
     """Print a report as JSON on stdout: named tuples, models, paths, times and arrays included, NaN as null."""
     sys.stdout.write(json.dumps(plain(report), indent=2, ensure_ascii=False) + "\n")

@@ -35,7 +35,7 @@ class LightGroup(TyperGroup):
     Typer does that through pydantic, even on the way to ``VERB --help``: a quarter of a second before a word is said.
     """
 
-    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - the type is private to Typer
+    def get_params(self, ctx: Any) -> list[Any]:
         """List the options, each of which leaves an absent value alone."""
         options = super().get_params(ctx)
         for option in options:
@@ -44,11 +44,11 @@ class LightGroup(TyperGroup):
         return options
 
 
-def _sparing(option: Any) -> Callable[[Any, Any], Any]:  # noqa: ANN401
+def _sparing(option: Any) -> Callable[[Any, Any], Any]:
     """Validate the value of an option only if there is one."""
     validate: Callable[[Any, Any], Any] = option.process_value
 
-    def process_value(ctx: Any, value: Any) -> Any:  # noqa: ANN401
+    def process_value(ctx: Any, value: Any) -> Any:
         if value is not None or option.required:
             return validate(ctx, value)
         return None if option.callback is None else option.callback(ctx, option, None)
@@ -64,19 +64,19 @@ class LazyGroup(LightGroup):
 
     verbs: dict[str, Verb] = {}  # noqa: RUF012 - a subclass gives its own
 
-    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - the signature is Typer's
+    def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for name, verb in self.verbs.items():
             self.add_command(TyperCommand(name, callback=None, help=verb.help), name)
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Find the verb that is called, and import it."""
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None and name in self.verbs:
             command = load_verb(name, self.verbs[name])
         return name, command, rest
 
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+    def invoke(self, ctx: Any) -> Any:
         """Run the verb; turn its errors into one line on stderr and an exit status."""
         try:
             return super().invoke(ctx)
@@ -97,7 +97,7 @@ class LazyGroup(LightGroup):
             raise typer.Exit(EXIT_FAILED) from None
 
 
-def load_verb(name: str, verb: Verb) -> Any:  # noqa: ANN401 - a command as Typer makes them
+def load_verb(name: str, verb: Verb) -> Any:
     """Import a verb and make it a command."""
     function = getattr(import_module(verb.module), verb.attribute)
     if isinstance(function, typer.Typer):
@@ -124,7 +124,7 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {text} {hint}" if text else f"{type(error).__name__} {hint}"
 
 
-def _say(ctx: Any, text: str) -> None:  # noqa: ANN401
+def _say(ctx: Any, text: str) -> None:
     """Print one line on stderr, as JSON if the log is."""
     session = ctx.find_root().obj
     if isinstance(session, Session) and session.log_json:

@@ -26,7 +26,7 @@ def show(ctx: typer.Context, as_json: Json = False) -> None:
 
     The output is itself a settings file.
     """
-    from dsa110_contimg.config.sources import load_with_sources  # noqa: PLC0415
+    from dsa110_contimg.config.sources import load_with_sources
 
     loaded = load_with_sources(begin(ctx).settings_file)
     if as_json:

@@ -15,7 +15,7 @@ __all__ = ["Settings", "load_settings"]
 _HOME = {"Settings": "settings", "load_settings": "sources"}
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module attribute may be anything
+def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

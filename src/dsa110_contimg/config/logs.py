@@ -21,7 +21,7 @@ class StderrHandler(logging.StreamHandler[TextIO]):
     """Write to what ``sys.stderr`` is at that moment, so that a progress bar can move out of the way."""
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]
+    def stream(self) -> TextIO:
         """The stderr of now."""
         return sys.stderr
 
@@ -63,7 +63,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def configure_logging(level: str = "info", json: bool = False) -> None:  # noqa: FBT001, FBT002, A002
+def configure_logging(level: str = "info", json: bool = False) -> None:
     """Log to stderr: ours from `level` up, other libraries' from warning up; Python warnings too.
 
     Calling it again replaces what it set up before.
@@ -109,7 +109,7 @@ def human_bytes(nbytes: int) -> str:
     """Say a size in three digits and decimal units: ``1.37 GB``."""
     size = float(nbytes)
     for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.5:  # noqa: PLR2004 - rounds to three digits
+        if size < 999.5:
             return f"{nbytes} B" if unit == "B" else f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:.3g} TB"

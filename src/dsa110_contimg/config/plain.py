@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 - anything in, JSON out
+def plain(value: Any) -> Any:
     """Turn a value into what JSON can say.
 
     Named tuples, dataclasses and pydantic models become objects; paths and times strings; arrays and numpy scalars
@@ -28,7 +28,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - anything in, JSON out
     return _plain_container(value)
 
 
-def _plain_container(value: Any) -> Any:  # noqa: ANN401
+def _plain_container(value: Any) -> Any:
     if hasattr(value, "_asdict"):
         value = value._asdict()
     elif hasattr(value, "model_dump"):

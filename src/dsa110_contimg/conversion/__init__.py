@@ -34,7 +34,7 @@ _HOME = {
 """The submodule that each lazy function lives in; every other public name is itself a submodule."""
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module attribute may be anything
+def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _HOME:
