@@ -2,20 +2,20 @@
 
 The *meridian frame* is the ITRF turned by the site's longitude: x points to the meridian on the equator, y east, z to
 the pole. A direction of hour angle H and apparent declination d is (cos d cos H, -cos d sin H, sin d) in it. Apparent
-places are topocentric (with diurnal aberration and polar motion, without refraction), as `astropy.coordinates.HADec`
-computes them: H = 0 is the great circle on which the correlator's phase centre lies.
+places are topocentric (with diurnal aberration and polar motion, without refraction), by the IAU 2006/2000A models of
+ERFA, as `astropy.coordinates.HADec` gives them: H = 0 is the great circle on which the correlator's phase centre lies.
+ERFA is called directly, since astropy takes 2.4 s to load itself and its tables, half the time of a conversion.
 """
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
-import astropy.units as u
+import erfa
 import numpy as np
-from astropy.coordinates import ICRS, HADec, SkyCoord
-from astropy.time import Time
 
-from dsa110_contimg.telescope.earth import offline_earth_orientation
+from dsa110_contimg.telescope.earth import earth_orientation
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -27,6 +27,7 @@ SPEED_OF_LIGHT = 299792458.0
 
 # Half the step of the numerical derivative that finds north at a phase centre [deg].
 _NORTH_STEP_DEG = 10 / 3600
+_MJD_ZERO = 2400000.5
 
 
 def meridian_frame(itrf_m: ArrayLike, site: Site) -> NDArray[np.float64]:
@@ -68,11 +69,8 @@ def apparent_directions(
     -------
     (T, S, 3) ndarray
     """
-    with offline_earth_orientation():
-        sky = SkyCoord(np.atleast_1d(ra_deg)[None, :], np.atleast_1d(dec_deg)[None, :], unit="deg", frame="icrs")
-        local = sky.transform_to(_hadec(np.atleast_1d(mjd)[:, None], site))
-    ha, dec = local.ha.rad, local.dec.rad
-    return np.stack([np.cos(dec) * np.cos(ha), -np.cos(dec) * np.sin(ha), np.sin(dec)], axis=-1)
+    ra, dec, times = np.atleast_1d(ra_deg), np.atleast_1d(dec_deg), np.atleast_1d(mjd)
+    return _apparent(ra[None, :], dec[None, :], times[:, None], site)
 
 
 def meridian_direction(dec_rad: float) -> NDArray[np.float64]:
@@ -99,15 +97,13 @@ def meridian_icrs(
     ra_deg, dec_deg : (T,) ndarray
         ICRS coordinates [deg], right ascension in [0, 360).
     """
-    times = np.atleast_1d(np.asarray(mjd, dtype=np.float64))
-    with offline_earth_orientation():
-        frame = _hadec(times, site)
-        local = SkyCoord(np.zeros(times.size) * u.rad, np.full(times.size, dec_rad) * u.rad, frame=frame)
-        sky = local.transform_to(ICRS())
-    return sky.ra.deg % 360.0, sky.dec.deg
+    astrom = _astrometry(np.atleast_1d(mjd), site)
+    ra_cirs, dec_cirs = erfa.atoiq("H", 0.0, dec_rad, astrom)
+    ra, dec = erfa.aticq(ra_cirs, dec_cirs, astrom)
+    return np.degrees(ra) % 360.0, np.degrees(dec)
 
 
-def uvw_basis(ra_deg: float, dec_deg: float, mjd: ArrayLike, site: Site) -> NDArray[np.float64]:
+def uvw_basis(ra_deg: ArrayLike, dec_deg: ArrayLike, mjd: ArrayLike, site: Site) -> NDArray[np.float64]:
     """Axes of the (u, v, w) frame of an ICRS phase centre, in the meridian frame.
 
     w points to the apparent place of the centre, v along the apparent great circle to its ICRS north, u = v x w to
@@ -116,8 +112,8 @@ def uvw_basis(ra_deg: float, dec_deg: float, mjd: ArrayLike, site: Site) -> NDAr
 
     Parameters
     ----------
-    ra_deg, dec_deg : float
-        The phase centre, ICRS [deg].
+    ra_deg, dec_deg : float or (T,) array_like
+        The phase centre, or that of each moment, ICRS [deg].
     mjd : (T,) array_like
         Moments [MJD, UTC].
     site : Site
@@ -156,21 +152,41 @@ def aberration_scale(ra_deg: float, dec_deg: float, mjd: float, site: Site) -> f
 
 
 def _around(
-    ra_deg: float, dec_deg: float, mjd: ArrayLike, site: Site
+    ra_deg: ArrayLike, dec_deg: ArrayLike, mjd: ArrayLike, site: Site
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Apparent unit vectors (T, 3) a small step north and south of an ICRS direction, and at it."""
-    # Offsets are made on the sphere, so that a centre at the pole is no special case.
-    ra, dec = np.radians([ra_deg, dec_deg])
-    at = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
-    to_north = np.array([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)])
+    times = np.atleast_1d(mjd)
+    ra, dec = (np.broadcast_to(np.radians(angle), times.shape) for angle in (ra_deg, dec_deg))
     step = np.radians(_NORTH_STEP_DEG)
-    around = np.cos(step) * at + np.array([[np.sin(step)], [-np.sin(step)], [0.0]]) * to_north
-    around[2] = at
-    ras = np.degrees(np.arctan2(around[:, 1], around[:, 0]))
-    decs = np.degrees(np.arctan2(around[:, 2], np.hypot(around[:, 0], around[:, 1])))
-    directions = apparent_directions(ras, decs, mjd, site)
-    return directions[:, 0], directions[:, 1], directions[:, 2]
+    # A step over a pole comes down on the other side, at the opposite right ascension.
+    decs = np.stack([dec + step, dec - step, dec])
+    over = np.abs(decs) > np.pi / 2
+    ras = np.where(over, ra + np.pi, ra)
+    decs = np.where(over, np.sign(decs) * np.pi - decs, decs)
+    north, south, at = _apparent(np.degrees(ras), np.degrees(decs), times, site)
+    return north, south, at
 
 
-def _hadec(mjd: ArrayLike, site: Site) -> HADec:
-    return HADec(obstime=Time(mjd, format="mjd", scale="utc"), location=site.earth_location())
+def _apparent(
+    ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64], mjd: NDArray[np.float64], site: Site
+) -> NDArray[np.float64]:
+    """Apparent unit vectors (..., 3) of ICRS directions and moments that broadcast against one another."""
+    ra_cirs, dec_cirs = erfa.atciqz(np.radians(ra_deg), np.radians(dec_deg), astrom := _astrometry(mjd, site))
+    _, _, ha, dec, _ = erfa.atioq(ra_cirs, dec_cirs, astrom)
+    return np.stack([np.cos(dec) * np.cos(ha), -np.cos(dec) * np.sin(ha), np.sin(dec)], axis=-1)
+
+
+def _astrometry(mjd: ArrayLike, site: Site) -> NDArray[np.void]:
+    """ERFA's star-independent parameters (eraASTROM) at some moments, without refraction."""
+    times = np.asarray(mjd, dtype=np.float64)
+    earth = earth_orientation(times.ravel())
+    ut1_utc, x, y = (values.reshape(times.shape) for values in earth[:3])
+    # ERFA warns of years beyond its leap seconds, for which there is nothing better.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*dubious year.*", category=erfa.ErfaWarning)
+        astrom, _ = erfa.apco13(
+            _MJD_ZERO, times, ut1_utc,
+            np.radians(site.longitude_deg), np.radians(site.latitude_deg), site.height_m,
+            x, y, 0.0, 0.0, 0.0, 0.0,
+        )  # fmt: skip
+    return astrom

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from astropy.coordinates import EarthLocation
     from numpy.typing import NDArray
 
 # WGS84 ellipsoid (NIMA TR8350.2, 2000): semi-major axis [m] and flattening.
@@ -39,9 +38,3 @@ class Site(NamedTuple):
         equatorial = (n + self.height_m) * np.cos(lat)
         polar = (n * (1 - e2) + self.height_m) * np.sin(lat)
         return np.array([equatorial * np.cos(lon), equatorial * np.sin(lon), polar])
-
-    def earth_location(self) -> EarthLocation:
-        """Return the same place as an `astropy.coordinates.EarthLocation`."""
-        from astropy.coordinates import EarthLocation
-
-        return EarthLocation.from_geocentric(*self.itrf_m, unit="m")
