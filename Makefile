@@ -1,0 +1,71 @@
+# dsa110-contimg. Every target makes .venv by itself when it needs it; `make help` lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench env clean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+RUN_STAMP := $(VENV)/.stamp-run
+DEV_STAMP := $(VENV)/.stamp-dev
+CHECKED := src tests $(wildcard scripts benchmarks)
+
+help:  ## list the targets
+	@echo "dsa110-contimg: subband files in, a calibrated sky out"
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUN_STAMP)  ## simulate a known sky, convert it, check it, image it; print true against measured
+	@echo "== demo: simulate, convert, check, image (a minute or two)"
+	@$(PY) scripts/demo.py
+
+test: $(DEV_STAMP)  ## run all tests, with coverage
+	@echo "== test: the numba kernels uncompiled, so that coverage sees them"
+	@NUMBA_DISABLE_JIT=1 $(PY) -m pytest -q -m kernel --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
+	@echo "== test: everything"
+	@$(PY) -m pytest --cov --cov-append
+
+lint: $(DEV_STAMP)  ## style, types, and which room may import which
+	@echo "== lint: ruff"
+	@$(VENV)/bin/ruff check $(CHECKED)
+	@$(VENV)/bin/ruff format --check $(CHECKED)
+	@echo "== lint: mypy"
+	@$(VENV)/bin/mypy
+	@echo "== lint: the rooms"
+	@$(VENV)/bin/lint-imports --no-cache
+
+bench: $(DEV_STAMP)  ## time a full group, ours and the peer's side by side
+	@echo "== bench: convert a full group (minutes, and 10 GB of disk)"
+	@$(PY) benchmarks/bench_convert.py
+
+env: $(DEV_STAMP)  ## make .venv with everything in it
+	@echo "$(VENV) is ready: $(VENV)/bin/dsa110-contimg --help"
+
+clean:  ## remove caches, coverage, builds and the demo's output (never data or .venv)
+	@echo "== clean: caches, coverage, builds, demo output"
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov \
+	    build dist demo-output
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PY):
+	@for candidate in python3.11 python3.12 python3.13 python3; do \
+	    if $$candidate -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        echo "== .venv: made with $$candidate ($$($$candidate -V))"; \
+	        exec $$candidate -m venv $(VENV); \
+	    fi; \
+	done; \
+	echo "No Python 3.11 or later found (tried python3.11, python3.12, python3.13, python3)." >&2; exit 1
+
+$(RUN_STAMP): pyproject.toml constraints.txt | $(PY)
+	@echo "== .venv: installing the package and what it needs to run"
+	@$(PIP) hatchling
+	@$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(DEV_STAMP): $(RUN_STAMP)
+	@echo "== .venv: installing what the tests and checks need"
+	@$(PIP) --no-build-isolation --editable '.[test,dev]'
+	@echo "== .venv: installing CASA, a second opinion for the tests (large)"
+	@$(PIP) --no-build-isolation --editable '.[casa]' \
+	    || echo "CASA cannot be installed on $$($(PY) -V): the tests that ask it are skipped"
+	@touch $@
