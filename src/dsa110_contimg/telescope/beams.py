@@ -126,9 +126,7 @@ def beam_model(name: str) -> BeamModel:
     )
 
 
-def beam_offsets(
-    directions: NDArray[np.float64], dec_rad: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def beam_offsets(directions: NDArray[np.float64], dec_rad: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Direction cosines east and north of the meridian pointing.
 
     Parameters
@@ -146,10 +144,8 @@ def beam_offsets(
     return directions[..., 1], directions[..., 2] * np.cos(dec_rad) - directions[..., 0] * np.sin(dec_rad)
 
 
-def _aperture_argument(
-    diameter_m: float, x: ArrayLike, y: ArrayLike, freq_hz: ArrayLike
-) -> NDArray[np.float64]:
-    """a = pi D sin(theta) nu/c."""
+def _aperture_argument(diameter_m: float, x: ArrayLike, y: ArrayLike, freq_hz: ArrayLike) -> NDArray[np.float64]:
+    """Argument a = pi D sin(theta) nu/c of the aperture's pattern."""
     return np.asarray(np.pi * diameter_m / SPEED_OF_LIGHT * np.hypot(x, y) * np.asarray(freq_hz, dtype=np.float64))
 
 

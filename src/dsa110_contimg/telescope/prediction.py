@@ -207,7 +207,7 @@ def predict(
         yield sum_sources(phasors, apparent_flux(sources, here, dec_rad, freq_hz, beam), *baselines)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _fill_phasors(
     delays_s: NDArray[np.float64],
     freq_hz: NDArray[np.float64],
@@ -229,7 +229,7 @@ def _fill_phasors(
                 phasor *= step
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _sum_baselines(
     scaled_real: NDArray[np.float32],
     scaled_imag: NDArray[np.float32],
