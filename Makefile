@@ -49,7 +49,7 @@ clean:  ## remove caches, coverage, builds and the demo's output (never data or 
 
 $(PY):
 	@for candidate in python3.11 python3.12 python3.13 python3; do \
-	    if $$candidate -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    if $$candidate -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	        echo "== .venv: made with $$candidate ($$($$candidate -V))"; \
 	        exec $$candidate -m venv $(VENV); \
 	    fi; \
