@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from dsa110_contimg.simulation.array import correlator_baselines
-from dsa110_contimg.simulation.noise import SAMPLES, sefd_of_rms_jy, unit_noise
+from dsa110_contimg.simulation.noise import SAMPLES, fill_unit_noise, sefd_of_rms_jy
 from dsa110_contimg.telescope.band import INTEGRATION_S
 from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT, apparent_directions, meridian_direction
 from dsa110_contimg.telescope.prediction import antenna_phasors, apparent_flux, sum_sources
@@ -137,15 +137,17 @@ def observe_subband(
     shape = (2, first.size, freq_hz.size)
     slip = _slip(receivers.array, pointing.dec_rad, freq_hz)
     sefd_jy = sefd_of_rms_jy(receivers.noise_jy)
+    received = np.empty(shape, dtype=np.complex64)
     noise = np.zeros(shape, dtype=np.complex64)
     counts = np.empty((2, sky.mjd.size, *shape[1:]), dtype=np.complex64)
     for t, mjd in enumerate(sky.mjd):
-        received = np.empty(shape, dtype=np.complex64)
-        received[:] = _sky_visibilities(sky, t, pointing, array, freq_hz)
+        received[0] = 0.0
+        _add_sky(sky, t, pointing, array, freq_hz, received[0])
+        received[1] = received[0]
         if interference is not None:
             interference.add(received, t, freq_hz)
         if receivers.noise_jy > 0.0:
-            noise = unit_noise(rng, shape)
+            fill_unit_noise(rng, noise)
         gains = (receivers.gains.at(mjd, freq_hz) * slip * array.voltage[..., None]).astype(np.complex64)
         _receive(
             received,
@@ -162,19 +164,22 @@ def observe_subband(
     return counts.reshape(2, -1, freq_hz.size)
 
 
-def _sky_visibilities(
-    sky: GroupSky, t: int, pointing: Pointing, array: ObservingArray, freq_hz: NDArray[np.float64]
-) -> NDArray[np.complex64]:
-    """Average the samples of one integration: (B, C) [Jy]."""
+def _add_sky(
+    sky: GroupSky,
+    t: int,
+    pointing: Pointing,
+    array: ObservingArray,
+    freq_hz: NDArray[np.float64],
+    visibilities: NDArray[np.complex64],
+) -> None:
+    """Add the mean of the samples of one integration to (B, C) visibilities [Jy]."""
     first, second = correlator_baselines(array.stations.size)
-    total = np.zeros((first.size, freq_hz.size), dtype=np.complex64)
     for directions, centre in zip(sky.directions[t], sky.centres, strict=True):
         apparent = apparent_flux(
             sky.sources, directions, pointing.dec_rad, freq_hz, pointing.beam, pointing.beam_offset
         )
         phasors = antenna_phasors(array.true_m, directions - centre, freq_hz)
-        total += sum_sources(phasors, apparent, second, first)
-    return total / np.float32(len(sky.centres))
+        visibilities += sum_sources(phasors, apparent / np.float32(len(sky.centres)), second, first)
 
 
 def _slip(array: ObservingArray, dec_rad: float, freq_hz: NDArray[np.float64]) -> NDArray[np.complex128]:

@@ -33,6 +33,6 @@ def noise_rms_jy(noise: str | float) -> float:
     return sample_rms_jy() if noise == "auto" else float(noise)
 
 
-def unit_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.complex64]:
-    """Draw complex numbers whose real and imaginary parts have unit variance."""
-    return rng.standard_normal((*shape, 2), dtype=np.float32).view(np.complex64)[..., 0]
+def fill_unit_noise(rng: np.random.Generator, out: NDArray[np.complex64]) -> None:
+    """Fill a contiguous array with complex numbers whose real and imaginary parts have unit variance."""
+    rng.standard_normal(dtype=np.float32, out=out.view(np.float32))

@@ -92,6 +92,7 @@ def write_subband(path: Path, data: SubbandData) -> None:
         with h5py.File(partial, "w", locking=False) as file:
             header, group = file.create_group("Header"), file.create_group("Data")
             _write_header(header, data)
+            _reserve(partial, data)
             _write_rows(header, group, data)
         os.rename(partial, path)
     except OSError as error:
@@ -140,6 +141,13 @@ def _write_header(header: h5py.Group, data: SubbandData) -> None:
     extra["applied_delays_ns"] = np.bytes_(data.applied_delays_ns)
 
 
+def _reserve(path: Path, data: SubbandData) -> None:
+    """Let the file system set about the right room aside at once; HDF5 cuts off what it does not need."""
+    n_bytes = data.visibilities.size * np.sum([np.dtype(t).itemsize for t in (np.complex64, np.bool_, np.float32)])
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, int(n_bytes))
+
+
 def _growing(group: h5py.Group, name: str, dtype: object, *row: int) -> h5py.Dataset:
     """Create a dataset without rows that can grow; HDF5's Python binding chooses the chunks."""
     return group.create_dataset(name, (0, *row), maxshape=(None, *row), dtype=dtype)
@@ -183,6 +191,7 @@ def _write_chunk_row(dataset: h5py.Dataset, values: NDArray[np.generic], first: 
     # (rows, a, ...) becomes (1, rows, a / chunk a, chunk a, ...), then chunk indices go before what is in a chunk.
     split = [n for size, part in zip(rows.shape, chunk, strict=True) for n in (size // part, part)]
     blocks = rows.reshape(split).transpose(*range(0, 2 * rows.ndim, 2), *range(1, 2 * rows.ndim, 2))
+    blocks = np.ascontiguousarray(blocks)
     for index in np.ndindex(blocks.shape[: rows.ndim]):
         origin = (first, *(i * part for i, part in zip(index[1:], chunk[1:], strict=True)))
-        dataset.id.write_direct_chunk(origin, np.ascontiguousarray(blocks[index]).tobytes())
+        dataset.id.write_direct_chunk(origin, blocks[index])
