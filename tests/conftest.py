@@ -3,11 +3,15 @@
 import logging
 import os
 
+import hypothesis
 import pytest
 
 for _name in [name for name in os.environ if name.upper().startswith("DSA110_CONTIMG_")]:
     del os.environ[_name]  # those of the shell: a test sets what it needs, and subprocesses inherit that alone
 os.environ["MPLBACKEND"] = "Agg"
+
+hypothesis.settings.register_profile("contimg", deadline=None)  # no test asserts a time
+hypothesis.settings.load_profile("contimg")
 
 
 @pytest.fixture
