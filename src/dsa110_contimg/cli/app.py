@@ -13,6 +13,7 @@ from dsa110_contimg.config.logs import configure_logging
 
 VERBS = {
     # One line a verb, in the order of the help text: name, module, function (or Typer), what it does.
+    "simulate": Verb("dsa110_contimg.cli.simulate", "simulate", "Write subband files as the telescope would."),
     "settings": Verb("dsa110_contimg.cli.settings", "app", "The effective settings, and where each came from."),
 }
 
