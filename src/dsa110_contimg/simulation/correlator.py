@@ -109,7 +109,8 @@ def observe_subband(
     interference: Interference | None,
     freq_hz: NDArray[np.float64],
     rng: np.random.Generator,
-) -> NDArray[np.complex64]:
+    counts: NDArray[np.complex64],
+) -> None:
     """Correlate one subband of one group.
 
     Parameters
@@ -126,11 +127,8 @@ def observe_subband(
         Channel centres in the order of the file [Hz].
     rng : numpy.random.Generator
         Where the noise comes from.
-
-    Returns
-    -------
-    (2, T * B, C) complex64
-        <E1* E2> by polarization, row and channel [counts].
+    counts : (2, T, B, C) complex64
+        Is filled with <E1* E2> by polarization, integration, baseline and channel [counts].
     """
     array = receivers.array
     first, second = correlator_baselines(array.stations.size)
@@ -139,7 +137,6 @@ def observe_subband(
     sefd_jy = sefd_of_rms_jy(receivers.noise_jy)
     received = np.empty(shape, dtype=np.complex64)
     noise = np.zeros(shape, dtype=np.complex64)
-    counts = np.empty((2, sky.mjd.size, *shape[1:]), dtype=np.complex64)
     for t, mjd in enumerate(sky.mjd):
         received[0] = 0.0
         _add_sky(sky, t, pointing, array, freq_hz, received[0])
@@ -161,7 +158,6 @@ def observe_subband(
             np.float32(1.0 / np.sqrt(SAMPLES)),
             counts[:, t],
         )
-    return counts.reshape(2, -1, freq_hz.size)
 
 
 def _add_sky(
