@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Edge of the tapered illumination (field at the rim over field at the centre): gives a FWHM of 3.17 deg at 1.4 GHz.
 _TAPER_EDGE = 0.1307
+# There the pattern is 1 to thirteen digits.
+_SMALLEST_ARGUMENT = 1e-6
 
 
 class BeamModel(Protocol):
@@ -77,7 +79,7 @@ class TaperedBeam:
     def power(self, x: ArrayLike, y: ArrayLike, freq_hz: ArrayLike) -> NDArray[np.float64]:
         """Power relative to the axis."""
         a = _aperture_argument(self.diameter_m, x, y, freq_hz)
-        parabola = np.where(a == 0.0, 1.0, 8.0 * jv(2, a) / np.where(a == 0.0, 1.0, a) ** 2)
+        parabola = 8.0 * jv(2, a) / a**2
         # The integral of each part over the aperture weighs it: 1 for the pedestal, 1/2 for the parabola.
         pedestal, dome = self.edge, (1.0 - self.edge) / 2.0
         return np.asarray(((pedestal * _disc(a) + dome * parabola) / (pedestal + dome)) ** 2)
@@ -145,10 +147,11 @@ def beam_offsets(directions: NDArray[np.float64], dec_rad: float) -> tuple[NDArr
 
 
 def _aperture_argument(diameter_m: float, x: ArrayLike, y: ArrayLike, freq_hz: ArrayLike) -> NDArray[np.float64]:
-    """Argument a = pi D sin(theta) nu/c of the aperture's pattern."""
-    return np.asarray(np.pi * diameter_m / SPEED_OF_LIGHT * np.hypot(x, y) * np.asarray(freq_hz, dtype=np.float64))
+    """Argument a = pi D sin(theta) nu/c of the aperture's pattern, kept off 0, where the pattern is 0/0."""
+    a = np.pi * diameter_m / SPEED_OF_LIGHT * np.hypot(x, y) * np.asarray(freq_hz, dtype=np.float64)
+    return np.maximum(a, _SMALLEST_ARGUMENT)
 
 
 def _disc(a: NDArray[np.float64]) -> NDArray[np.float64]:
-    """2 J1(a)/a, 1 at a = 0."""
-    return np.asarray(np.where(a == 0.0, 1.0, 2.0 * j1(a) / np.where(a == 0.0, 1.0, a)))
+    """Pattern 2 J1(a)/a of an evenly lit disc."""
+    return np.asarray(2.0 * j1(a) / a)
