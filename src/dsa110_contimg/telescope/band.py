@@ -39,12 +39,12 @@ HEADER_SITE = Site(37.2334051, -118.2830000, 1188.0519)
 def subband_frequencies_hz(subband: int) -> NDArray[np.float64]:
     """Channel centres of one subband in the order of its file, shape (48,), descending [Hz]."""
     first = subband * CHANNELS_PER_SUBBAND
-    return TOP_HZ - np.arange(first, first + CHANNELS_PER_SUBBAND) * CHANNEL_WIDTH_HZ
+    return TOP_HZ - np.arange(first, first + CHANNELS_PER_SUBBAND, dtype=np.float64) * CHANNEL_WIDTH_HZ
 
 
 def band_frequencies_hz() -> NDArray[np.float64]:
     """Channel centres of the whole band, shape (768,), ascending [Hz]."""
-    return TOP_HZ - np.arange(N_CHANNELS)[::-1] * CHANNEL_WIDTH_HZ
+    return TOP_HZ - np.arange(N_CHANNELS, dtype=np.float64)[::-1] * CHANNEL_WIDTH_HZ
 
 
 def subband_of(highest_freq_hz: float) -> int:

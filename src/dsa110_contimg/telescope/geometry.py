@@ -51,9 +51,7 @@ def meridian_frame(itrf_m: ArrayLike, site: Site) -> NDArray[np.float64]:
     return np.asarray(itrf_m, dtype=np.float64) @ turn.T
 
 
-def apparent_directions(
-    ra_deg: ArrayLike, dec_deg: ArrayLike, mjd: ArrayLike, site: Site
-) -> NDArray[np.float64]:
+def apparent_directions(ra_deg: ArrayLike, dec_deg: ArrayLike, mjd: ArrayLike, site: Site) -> NDArray[np.float64]:
     """Apparent places of ICRS directions, as unit vectors of the meridian frame.
 
     Parameters
@@ -78,9 +76,7 @@ def meridian_direction(dec_rad: float) -> NDArray[np.float64]:
     return np.array([np.cos(dec_rad), 0.0, np.sin(dec_rad)])
 
 
-def meridian_icrs(
-    dec_rad: float, mjd: ArrayLike, site: Site
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def meridian_icrs(dec_rad: float, mjd: ArrayLike, site: Site) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """ICRS coordinates of hour angle 0 and an apparent declination.
 
     Parameters

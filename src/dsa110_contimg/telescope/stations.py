@@ -78,6 +78,6 @@ def _parse(lines: Iterable[str], origin: str) -> Stations:
         itrf_m = np.array([[float(row[k]) for k in _COLUMNS[1:]] for row in rows])
     except (KeyError, TypeError, ValueError) as error:
         raise SettingsError(f"not a station table: {origin} ({error!r})", remedy=remedy) from error
-    if not len(rows) or not np.isfinite(itrf_m).all() or np.unique(numbers).size != numbers.size:
+    if not rows or not np.isfinite(itrf_m).all() or np.unique(numbers).size != numbers.size:
         raise SettingsError(f"empty, repeated or non-finite stations in {origin}", remedy=remedy)
     return Stations(numbers, itrf_m)

@@ -1,0 +1,154 @@
+"""Converting every group of a directory, one after another, none of them able to stop the others."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from dsa110_contimg.config.logs import stage_line
+from dsa110_contimg.conversion.group import ConversionOptions, ConvertedMs, convert_group
+from dsa110_contimg.conversion.grouping import find_groups
+from dsa110_contimg.errors import ContimgError, DiskFullError, NoGroupsError
+from dsa110_contimg.storage.publish import clear_dead_partials, require_writable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from dsa110_contimg.conversion.grouping import GroupListing, SubbandGroup
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FailedGroup:
+    """A group that could not be converted, and why."""
+
+    group: str
+    error: ContimgError
+
+    @property
+    def outcome(self) -> str:
+        """The word for it in reports."""
+        return "failed"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the same for JSON."""
+        return {
+            "group": self.group,
+            "outcome": self.outcome,
+            "kind": type(self.error).__name__,
+            "error": str(self.error),
+        }
+
+
+class Watcher(Protocol):
+    """Is told how a batch goes: for a progress bar."""
+
+    def begin(self, group: SubbandGroup) -> None:
+        """Say that a group is begun."""
+
+    def advance(self, nbytes: int) -> None:
+        """Say that so many bytes of its input have been dealt with."""
+
+    def end(self, outcome: ConvertedMs | FailedGroup) -> None:
+        """Say how it ended."""
+
+
+def convert_subband_groups_to_ms(
+    input_dir: Path,
+    output_dir: Path,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    *,
+    options: ConversionOptions | None = None,
+    tolerance_s: float = 30.0,
+) -> list[ConvertedMs | FailedGroup]:
+    """Convert all groups of a directory that start within a range.
+
+    Parameters
+    ----------
+    input_dir, output_dir : Path
+        Subband files; Measurement Sets.
+    start, end : datetime, optional
+        Range of the groups' starts; see `find_groups`.
+    options : ConversionOptions, optional
+        How.
+    tolerance_s : float
+        How far apart the names of one group may be [s].
+
+    Returns
+    -------
+    list of ConvertedMs or FailedGroup
+        One for each group found, in order of time.
+
+    Raises
+    ------
+    NoGroupsError
+        There is no group in that range.
+    OutputError
+        The output directory cannot be written at all, or its disk is full.
+    """
+    options = options or ConversionOptions()
+    listing = find_groups(input_dir, start, end, tolerance_s=tolerance_s, min_subbands=options.min_subbands)
+    require_groups(listing, input_dir)
+    return list(convert_groups(listing.groups, output_dir, options))
+
+
+def require_groups(listing: GroupListing, input_dir: Path) -> None:
+    """Raise `NoGroupsError` where nothing was found, with what was found instead."""
+    if listing.groups:
+        return
+    found = [f"{item.path.name} ({item.outcome})" for item in listing.set_aside[:3]]
+    if listing.incomplete:
+        found.append(f"{len(listing.incomplete)} files that are still being written")
+    raise NoGroupsError(
+        "no group of subband files in this range" + (f"; there are {', '.join(found)}" if found else ""),
+        path=input_dir,
+        remedy="give the directory of the files named like 2025-10-05T12:30:00_sb00.hdf5, and a range that has some",
+    )
+
+
+def convert_groups(
+    groups: list[SubbandGroup], output_dir: Path, options: ConversionOptions, watcher: Watcher | None = None
+) -> Iterator[ConvertedMs | FailedGroup]:
+    """Convert groups in turn, and yield the outcome of each.
+
+    Raises
+    ------
+    OutputError
+        The output or scratch directory cannot be written at all; or its disk is full, when no further group has a
+        chance.
+    """
+    for directory in {output_dir, options.scratch or output_dir}:
+        require_writable(directory)
+        clear_dead_partials(directory)
+    for group in groups:
+        if watcher:
+            watcher.begin(group)
+        try:
+            converted = convert_group(group, output_dir, options, watcher.advance if watcher else _ignore)
+        except DiskFullError:
+            raise
+        except ContimgError as error:
+            log.error("convert %s: %s", group.id, error, extra={"stage": "convert", "group": group.id})  # noqa: TRY400
+            outcome: ConvertedMs | FailedGroup = FailedGroup(group.id, error)
+        else:
+            _report(converted)
+            outcome = converted
+        if watcher:
+            watcher.end(outcome)
+        yield outcome
+
+
+def _ignore(nbytes: int) -> None:
+    """Take no notice of progress."""
+
+
+def _report(outcome: ConvertedMs) -> None:
+    if outcome.outcome == "exists":
+        log.info("convert %s: %s is there already", outcome.group, outcome.ms)
+    else:
+        stage_line(log, "convert", outcome.group, outcome.bytes_in, outcome.seconds, outcome=outcome.outcome)

@@ -1,0 +1,89 @@
+"""The strategies that write a group's Measurement Set, and the function that picks one."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+from dsa110_contimg.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dsa110_contimg.conversion.group import ConversionOptions, ConvertedMs
+    from dsa110_contimg.conversion.plan import ConversionPlan
+    from dsa110_contimg.conversion.writers.result import WriteResult
+
+#: Names of the strategies, and their modules.
+WRITERS = {
+    "direct-subband": "dsa110_contimg.conversion.writers.direct_subband",
+    "pyuvdata": "dsa110_contimg.conversion.writers.pyuvdata",
+}
+
+
+class Writer(Protocol):
+    """Writes the Measurement Set of a plan; see `direct_subband.write`."""
+
+    def __call__(
+        self,
+        plan: ConversionPlan,
+        ms_path: Path,
+        *,
+        min_subbands: int,
+        workers: int,
+        model: NDArray[np.float64] | None = None,
+        progress: Callable[[int], object] = ...,
+    ) -> WriteResult:
+        """Write it."""
+        ...
+
+
+def get_writer(name: str) -> Writer:
+    """Return a strategy by its name.
+
+    Raises
+    ------
+    UsageError
+        There is no such strategy.
+    """
+    if name not in WRITERS:
+        raise UsageError(f"no writer {name!r}", remedy=f"give one of {', '.join(WRITERS)}")
+    write: Writer = import_module(WRITERS[name]).write
+    return write
+
+
+def write_ms_from_subbands(
+    files: Iterable[str | Path], ms_path: str | Path, options: ConversionOptions | None = None
+) -> ConvertedMs:
+    """Write the Measurement Set of one group from its subband files.
+
+    Parameters
+    ----------
+    files : iterable of path
+        Subband files of one group, in any order; their names say which subband each is.
+    ms_path : path
+        The Measurement Set, whose directory is made if need be.
+    options : ConversionOptions, optional
+        How; the defaults are those of the command line.
+
+    Returns
+    -------
+    ConvertedMs
+        What was written, and what was found on the way.
+
+    Raises
+    ------
+    IncompleteGroupError
+        Fewer good subbands than the minimum.
+    OutputExistsError
+        The Measurement Set is there already, and is not to be overwritten.
+    OutputError
+        It cannot be written, or the disk is full.
+    """
+    from dsa110_contimg.conversion.group import convert_files
+
+    return convert_files(files, ms_path, options)
