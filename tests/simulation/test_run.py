@@ -190,7 +190,7 @@ def test_an_existing_file_is_not_overwritten(tmp_path):
 
 def test_where_nothing_can_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot be written"):
         simulate(tmp_path / "file" / "out", options())
 
 

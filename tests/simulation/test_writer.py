@@ -183,5 +183,5 @@ def test_an_existing_file_is_left_alone(tmp_path, data):
 
 
 def test_a_directory_that_is_not_there(tmp_path, data):
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot be written"):
         write_subband(tmp_path / "absent" / PATH, data)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dsa110_contimg.simulation.array import correlator_baselines
+from dsa110_contimg.simulation.correlator import EARTH_RATE_RAD_S
 from dsa110_contimg.telescope.band import CHANNEL_WIDTH_HZ, INTEGRATION_S, N_CHANNELS, band_frequencies_hz
 from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT, meridian_direction
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from dsa110_contimg.simulation.array import ObservingArray
     from dsa110_contimg.telescope.site import Site
 
-_EARTH_RATE_RAD_S = 7.292115e-5
 _N_NARROW, _N_WIDE = 8, 2
 _WIDE_CHANNELS = 82
 _BURST_CHANCE = 0.08
@@ -90,7 +90,7 @@ class Interference:
         first, second = self._baselines
         east_m = array.nominal_m[second, 1] - array.nominal_m[first, 1]
         # Turns of the fringestopping phase in an integration, per Hz of frequency.
-        self._turns_per_hz = east_m * np.cos(dec_rad) * _EARTH_RATE_RAD_S * INTEGRATION_S / SPEED_OF_LIGHT
+        self._turns_per_hz = east_m * np.cos(dec_rad) * EARTH_RATE_RAD_S * INTEGRATION_S / SPEED_OF_LIGHT
         self._side_lobes = {
             one.emitter.number: _side_lobes(seed, one.emitter.number, array.stations) for one in transmissions
         }

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dsa110_contimg.config.logs import stage_line
-from dsa110_contimg.errors import OutputError
 from dsa110_contimg.naming import compact, group_start, subband_name
 from dsa110_contimg.simulation.array import correlator_baselines
 from dsa110_contimg.simulation.correlator import observe_subband
@@ -20,6 +19,7 @@ from dsa110_contimg.simulation.plan import MJD_EPOCH, WORKERS, plan_group, plan_
 from dsa110_contimg.simulation.sky import write_sky
 from dsa110_contimg.simulation.truth import group_record, write_truth
 from dsa110_contimg.simulation.writer import SubbandData, write_subband
+from dsa110_contimg.storage.files import output_errors
 from dsa110_contimg.telescope.band import subband_frequencies_hz
 from dsa110_contimg.telescope.stations import load_stations
 
@@ -82,11 +82,9 @@ def simulate(out: Path, options: SimulationOptions, on_file: Callable[[Path], No
         Something cannot be written.
     """
     run = plan_run(out, options)
-    try:
+    with output_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         write_sky(out / "sky.csv", run.sources)
-    except OSError as error:
-        raise OutputError(f"cannot write there ({error})", path=out) from error
     groups = tuple(_simulate_group(run, number, on_file) for number in range(options.groups))
     return SimulationResult(groups, out / "sky.csv")
 
@@ -109,10 +107,8 @@ def _simulate_group(run: Run, number: int, on_file: Callable[[Path], None] | Non
     with ThreadPoolExecutor(WORKERS) as pool:
         files = tuple(path for paths in pool.map(subband, run.options.subbands) for path in paths)
     truth = run.out / ("truth.json" if run.options.groups == 1 else f"truth_{compact(group.id)}.json")
-    try:
+    with output_errors(truth):
         write_truth(truth, group_record(run, group, files))
-    except OSError as error:
-        raise OutputError(f"cannot write the truth ({error})", path=truth) from error
     n_bytes = sum(path.stat().st_size for path in files)
     stage_line(log, "simulate", group.id, n_bytes, time.perf_counter() - begun)
     return SimulatedGroup(group.id, run.start_mjd(number), files, truth)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import h5py
 import numpy as np
 
-from dsa110_contimg.errors import OutputError, OutputExistsError
+from dsa110_contimg.errors import OutputExistsError
 from dsa110_contimg.naming import incomplete_name
+from dsa110_contimg.storage.files import allocate, output_errors
 from dsa110_contimg.telescope.band import CHANNEL_WIDTH_HZ, DISH_DIAMETER_M, FULL_NSAMPLES, POLARIZATIONS
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 #: ``integration_time`` as the files have it: the value in single precision [s].
 FILE_INTEGRATION_S = float(np.float32(12.884902))
+# visdata, flags and nsamples.
+_BYTES_OF_SAMPLE = 8 + 1 + 4
 
 
 class SubbandData(NamedTuple):
@@ -83,20 +86,19 @@ def write_subband(path: Path, data: SubbandData) -> None:
     OutputExistsError
         The file is there already.
     OutputError
-        It cannot be written.
+        It cannot be written; what there is of it keeps its ``_incomplete`` name.
     """
     if path.exists():
         raise OutputExistsError("will not overwrite a subband file", path=path, remedy="Choose an empty directory.")
     partial = path.with_name(incomplete_name(path.name))
-    try:
+    with output_errors(path):
         with h5py.File(partial, "w", locking=False) as file:
             header, group = file.create_group("Header"), file.create_group("Data")
             _write_header(header, data)
-            _reserve(partial, data)
+            # Room for the rows at once: it is quicker, and a full disk is seen. HDF5 cuts off what it does not need.
+            allocate(partial, data.visibilities.size * _BYTES_OF_SAMPLE)
             _write_rows(header, group, data)
         os.rename(partial, path)
-    except OSError as error:
-        raise OutputError(f"cannot write the subband file ({error})", path=path) from error
 
 
 def _write_header(header: h5py.Group, data: SubbandData) -> None:
@@ -139,13 +141,6 @@ def _write_header(header: h5py.Group, data: SubbandData) -> None:
     extra["phase_center_epoch"] = "HADEC"
     extra["fs_table"] = np.bytes_(data.fs_table)
     extra["applied_delays_ns"] = np.bytes_(data.applied_delays_ns)
-
-
-def _reserve(path: Path, data: SubbandData) -> None:
-    """Let the file system set about the right room aside at once; HDF5 cuts off what it does not need."""
-    n_bytes = data.visibilities.size * np.sum([np.dtype(t).itemsize for t in (np.complex64, np.bool_, np.float32)])
-    with path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, int(n_bytes))
 
 
 def _growing(group: h5py.Group, name: str, dtype: object, *row: int) -> h5py.Dataset:
