@@ -30,15 +30,16 @@ _DAY_S = 86400.0
 _MJD_OF_JD_0 = 2400000.5
 _MAX_VALUES = 100_000_000
 _T = TypeVar("_T", bound=np.generic)
+_INTEGER = "iu"
 _NUMERIC = "iuf"
 _TEXT = "SUO"
 
 _COUNTS = ("Nblts", "Nbls", "Ntimes", "Nfreqs", "Npols")
 _REQUIRED = {
-    **dict.fromkeys(_COUNTS, _NUMERIC),
-    **dict.fromkeys(("time_array", "integration_time", "ant_1_array", "ant_2_array"), _NUMERIC),
-    **dict.fromkeys(("antenna_numbers", "antenna_positions", "freq_array", "channel_width"), _NUMERIC),
-    **dict.fromkeys(("polarization_array", "latitude", "longitude", "altitude"), _NUMERIC),
+    **dict.fromkeys(_COUNTS, _INTEGER),
+    **dict.fromkeys(("ant_1_array", "ant_2_array", "antenna_numbers", "polarization_array"), _INTEGER),
+    **dict.fromkeys(("time_array", "integration_time", "freq_array", "channel_width"), _NUMERIC),
+    **dict.fromkeys(("antenna_positions", "latitude", "longitude", "altitude"), _NUMERIC),
     "extra_keywords/phase_center_dec": _NUMERIC,
     "antenna_names": _TEXT,
 }

@@ -106,7 +106,7 @@ def open_dataset(file: h5py.File, path: Path, key: str) -> h5py.h5d.DatasetID:
     try:
         return h5py.h5d.open(file.id, key.encode())
     except KeyError as error:
-        if "doesn't exist" not in str(error):
+        if key in file:
             raise
         raise HeaderKeyError(f"{key} is missing", path=path, remedy=COPY_AGAIN) from error
 

@@ -89,6 +89,8 @@ def read_start(path: str | os.PathLike[str]) -> StartInfo:
         integration_s = _first(file, path, "integration_time")
         n_times = _first(file, path, "Ntimes")
         freq_hz = _all(file, path, "freq_array", CHANNELS_PER_SUBBAND)
+    if not (n_times >= 1 and n_times.is_integer()):
+        raise HeaderValueError(f"Header/Ntimes is {n_times}", path=path, remedy=NOT_OURS)
     start_mjd = (mid_jd - _MJD_OF_JD_0) - integration_s / 2 / _DAY_S
     first_hz, last_hz = float(freq_hz[0]), float(freq_hz[-1])
     size_bytes, mtime_ns, _ = stamp
