@@ -14,6 +14,8 @@ from dsa110_contimg.config.logs import configure_logging
 VERBS = {
     # One line a verb, in the order of the help text: name, module, function (or Typer), what it does.
     "simulate": Verb("dsa110_contimg.cli.simulate", "simulate", "Write subband files as the telescope would."),
+    "convert": Verb("dsa110_contimg.cli.convert", "convert", "Turn subband files into Measurement Sets."),
+    "calibrators": Verb("dsa110_contimg.cli.calibrators", "calibrators", "Which calibrators transit, and when."),
     "settings": Verb("dsa110_contimg.cli.settings", "app", "The effective settings, and where each came from."),
 }
 

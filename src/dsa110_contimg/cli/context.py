@@ -56,10 +56,17 @@ class Session:
 
     @cached_property
     def console(self) -> "Console":
-        """The terminal, for progress bars and tables: always stderr."""
+        """The terminal, for progress bars: always stderr."""
         from rich.console import Console
 
         return Console(stderr=True)
+
+    @cached_property
+    def output(self) -> "Console":
+        """Where tables that a verb was asked for go: stdout."""
+        from rich.console import Console
+
+        return Console()
 
     def start_logging(self) -> None:
         """Log as the settings say, or as the options do."""

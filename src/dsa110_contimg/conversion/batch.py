@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from dsa110_contimg.config.logs import stage_line
 from dsa110_contimg.conversion.group import ConversionOptions, ConvertedMs, convert_group
 from dsa110_contimg.conversion.grouping import find_groups
-from dsa110_contimg.errors import ContimgError, DiskFullError, NoGroupsError
+from dsa110_contimg.errors import ContimgError, DiskFullError
 from dsa110_contimg.storage.publish import clear_dead_partials, require_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
-    from pathlib import Path
 
-    from dsa110_contimg.conversion.grouping import GroupListing, SubbandGroup
+    from dsa110_contimg.conversion.grouping import SubbandGroup
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,8 @@ class Watcher(Protocol):
 
 
 def convert_subband_groups_to_ms(
-    input_dir: Path,
-    output_dir: Path,
+    input_dir: Path | str,
+    output_dir: Path | str,
     start: datetime | None = None,
     end: datetime | None = None,
     *,
@@ -92,27 +92,13 @@ def convert_subband_groups_to_ms(
         The output directory cannot be written at all, or its disk is full.
     """
     options = options or ConversionOptions()
-    listing = find_groups(input_dir, start, end, tolerance_s=tolerance_s, min_subbands=options.min_subbands)
-    require_groups(listing, input_dir)
-    return list(convert_groups(listing.groups, output_dir, options))
-
-
-def require_groups(listing: GroupListing, input_dir: Path) -> None:
-    """Raise `NoGroupsError` where nothing was found, with what was found instead."""
-    if listing.groups:
-        return
-    found = [f"{item.path.name} ({item.outcome})" for item in listing.set_aside[:3]]
-    if listing.incomplete:
-        found.append(f"{len(listing.incomplete)} files that are still being written")
-    raise NoGroupsError(
-        "no group of subband files in this range" + (f"; there are {', '.join(found)}" if found else ""),
-        path=input_dir,
-        remedy="give the directory of the files named like 2025-10-05T12:30:00_sb00.hdf5, and a range that has some",
-    )
+    listing = find_groups(Path(input_dir), start, end, tolerance_s=tolerance_s, min_subbands=options.min_subbands)
+    listing.require_groups()
+    return list(convert_groups(listing.groups, Path(output_dir), options))
 
 
 def convert_groups(
-    groups: list[SubbandGroup], output_dir: Path, options: ConversionOptions, watcher: Watcher | None = None
+    groups: Iterable[SubbandGroup], output_dir: Path, options: ConversionOptions, watcher: Watcher | None = None
 ) -> Iterator[ConvertedMs | FailedGroup]:
     """Convert groups in turn, and yield the outcome of each.
 

@@ -16,6 +16,7 @@ from dsa110_contimg.conversion.provenance import Provenance, record
 from dsa110_contimg.conversion.writers import get_writer
 from dsa110_contimg.errors import DuplicateSubbandError, IncompleteGroupError, MeasurementSetError, OutputExistsError
 from dsa110_contimg.ms.checks import check_ms
+from dsa110_contimg.ms.description import OBSERVE_TARGET
 from dsa110_contimg.naming import group_id_from_mjd, ms_name, parse_subband_name
 from dsa110_contimg.storage.publish import partial_directory, publish
 from dsa110_contimg.telescope.earth import earth_orientation, warn_if_stale
@@ -23,8 +24,8 @@ from dsa110_contimg.telescope.earth import earth_orientation, warn_if_stale
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from dsa110_contimg.conversion.checks import CheckedGroup
     from dsa110_contimg.conversion.grouping import SubbandGroup
+    from dsa110_contimg.conversion.model import CalibratorModel
     from dsa110_contimg.telescope.stations import Stations
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,9 @@ class ConversionOptions:
         Whether a good Measurement Set that is there already is replaced.
     scratch : Path, optional
         Fast disk on which Measurement Sets are written before they are moved to their place.
+    calibrator : CalibratorModel, optional
+        Makes ``<group>_<calibrator>.ms``, with MODEL_DATA; the phase centre should be the model's. See
+        `calibrators.convert_calibrator_groups`.
     """
 
     writer: str = "direct-subband"
@@ -64,6 +68,7 @@ class ConversionOptions:
     averaging: Averaging = Averaging()
     overwrite: bool = False
     scratch: Path | None = None
+    calibrator: CalibratorModel | None = None
 
 
 @dataclass(frozen=True)
@@ -137,11 +142,11 @@ def convert_group(
         ``"exists"``.
     """
     options = options or ConversionOptions()
-    final = output / ms_name(group.id)
+    final = output / ms_name(group.id, options.calibrator.label if options.calibrator else None)
     if not options.overwrite and is_good_ms(final):
         return ConvertedMs(group.id, final, "exists")
     try:
-        return _convert(group.files, final, group.id, options, progress)
+        return _convert(group.files, final, group.id, options, progress, group.set_aside)
     except OutputExistsError:
         # Another process was faster.
         if is_good_ms(final):
@@ -188,22 +193,33 @@ def _convert(
     group_id: str | None,
     options: ConversionOptions,
     progress: Callable[[int], object],
+    left_out: tuple[SetAside, ...] = (),
 ) -> ConvertedMs:
     started = time.monotonic()
     checked = read_group(files)
-    _require(checked, options.min_subbands)
+    left_out = (*left_out, *checked.set_aside)
+    _require(len(checked.headers), left_out, options.min_subbands)
     header = next(iter(checked.headers.values()))
     group_id = group_id or group_id_from_mjd(header.times_mjd[0] - header.integration_s / 2 / _DAYS)
     warn_if_stale(earth_orientation(header.times_mjd), group_id)
     plan = plan_conversion(
-        checked.headers, options.phase_centre, stations=options.stations, averaging=options.averaging
+        checked.headers,
+        options.phase_centre,
+        stations=options.stations,
+        averaging=options.averaging,
+        obs_mode=options.calibrator.OBS_MODE if options.calibrator else OBSERVE_TARGET,
     )
     with partial_directory(options.scratch or final.parent, group_id) as partial:
         product = partial / final.name
         written = get_writer(options.writer)(
-            plan, product, min_subbands=options.min_subbands, workers=options.workers, progress=progress
+            plan,
+            product,
+            min_subbands=options.min_subbands,
+            workers=options.workers,
+            model=options.calibrator.flux_jy(plan) if options.calibrator else None,
+            progress=progress,
         )
-        set_aside = (*checked.set_aside, *(SetAside.from_error(error) for error in written.set_aside.values()))
+        set_aside = (*left_out, *(SetAside.from_error(error) for error in written.set_aside.values()))
         missing = tuple(sorted({*plan.missing, *written.set_aside}))
         for item in set_aside:
             log.warning("%s: %s is set aside (%s): %s", group_id, item.path, item.outcome, item.reason)
@@ -219,13 +235,12 @@ def _convert(
     return ConvertedMs(group_id, final, outcome, missing, set_aside, seconds, bytes_in, bytes_out)
 
 
-def _require(checked: CheckedGroup, min_subbands: int) -> None:
-    n = len(checked.headers)
-    if n >= min_subbands:
+def _require(n_good: int, set_aside: tuple[SetAside, ...], min_subbands: int) -> None:
+    if n_good >= min_subbands:
         return
-    reasons = "; ".join(f"{item.path.name}: {item.reason}" for item in checked.set_aside)
+    reasons = "; ".join(f"{item.path.name}: {item.reason}" for item in set_aside)
     raise IncompleteGroupError(
-        f"only {n} of 16 subbands are good, fewer than the minimum of {min_subbands}"
+        f"only {n_good} of 16 subbands are good, fewer than the minimum of {min_subbands}"
         + (f" ({reasons})" if reasons else ""),
         remedy="copy the missing files from the correlator, or lower --min-subbands",
     )

@@ -75,6 +75,7 @@ def describe(provenance: Provenance) -> dict[str, Any]:
         "pointing_dec_deg": degrees(header.dec_rad),
         "phase_centre": {"kind": options.phase_centre.kind, "ra_deg": field.ra_deg, "dec_deg": field.dec_deg},
         "aberration_scale": aberration_scale(field.ra_deg, field.dec_deg, middle, header.site),
+        "calibrator": options.calibrator.facts(plan) if options.calibrator else None,
         "site": list(header.site),
         "ut1_utc_s": float(earth.ut1_utc_s[0]),
         "earth_orientation": earth.quality,
@@ -106,6 +107,8 @@ def _messages(facts: dict[str, Any]) -> list[str]:
         "settings: " + ", ".join(f"{key} {value}" for key, value in facts["settings"].items()),
         "versions: " + ", ".join(f"{key} {value}" for key, value in facts["versions"].items()),
     ]
+    if facts["calibrator"]:
+        lines.append("calibrator: " + ", ".join(f"{key} {value}" for key, value in facts["calibrator"].items()))
     if facts["missing"]:
         lines.append(f"subbands {', '.join(map(str, facts['missing']))} are missing: their channels are flagged")
     return lines

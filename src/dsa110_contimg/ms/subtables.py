@@ -76,6 +76,9 @@ def _remove_rows(path: Path, name: str) -> None:
     with ct.table(f"{path}::{name}", readonly=False, ack=False) as table:
         if table.nrows():
             table.removerows(list(range(table.nrows())))
+            # casacore forgets that the last row went unless the table changes in another way too.
+            table.putkeyword("emptied", value=True)
+            table.removekeyword("emptied")
 
 
 def _put_rows(path: Path, name: str, rows: list[dict[str, Any]]) -> None:

@@ -183,12 +183,11 @@ def _block_addresses(dataset: h5py.Dataset) -> NDArray[np.int64] | None:
         return None
     grid = [-(-size // chunk) for size, chunk in zip(dataset.shape, chunks, strict=True)]
     addresses = np.full(grid, -1, dtype=np.int64)
-
-    def note(chunk: Any) -> None:
-        place = tuple(at // size for at, size in zip(chunk.chunk_offset, chunks, strict=True))
-        addresses[place] = chunk.byte_offset
-
-    dataset.id.chunk_iter(note)
+    found: list[Any] = []
+    dataset.id.chunk_iter(found.append)
+    if found:
+        places = np.array([chunk.chunk_offset for chunk in found]) // chunks
+        addresses[tuple(places.T)] = [chunk.byte_offset for chunk in found]
     return addresses.reshape(grid[0], -1)
 
 

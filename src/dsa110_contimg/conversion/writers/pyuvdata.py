@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import casacore.tables as ct
 import numpy as np
@@ -33,6 +33,36 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Half the arc from which north is found at a phase centre.
+_NORTH_ARC_RAD = np.radians(1 / 3600)
+
+
+class _Written(NamedTuple):
+    """What is known of the data once they are written.
+
+    Attributes
+    ----------
+    set_aside : dict of int to InputError
+        Subbands left out.
+    zeros : dict of int to float
+        Fraction of zeros of each good subband.
+    flagged : float
+        Fraction of all samples that are flagged.
+    nsamples : float or None
+        Value of nsamples where it is the same everywhere.
+    mean : (N, 2) float64
+        Mean nsamples of the unflagged channels of each row.
+    unflagged : (N,) bool
+        Whether any sample of the row is good.
+    """
+
+    set_aside: dict[int, InputError]
+    zeros: dict[int, float]
+    flagged: float
+    nsamples: float | None
+    mean: NDArray[np.float64]
+    unflagged: NDArray[np.bool_]
+
 
 def write(
     plan: ConversionPlan,
@@ -46,18 +76,36 @@ def write(
     """Write the Measurement Set of a plan; parameters and errors as of `direct_subband.write`."""
     if plan.averaging.is_on:
         raise UsageError("the pyuvdata writer does not average", remedy="use --writer direct-subband")
+    written = _write_with_pyuvdata(plan, ms_path, min_subbands, progress)
+    _finish(plan, ms_path, written, model)
+    return WriteResult(written.set_aside, written.zeros, written.flagged)
+
+
+def _write_with_pyuvdata(
+    plan: ConversionPlan, ms_path: Path, min_subbands: int, progress: Callable[[int], object]
+) -> _Written:
     with warnings.catch_warnings():
         # The files are of 2018 and lack what pyuvdata has come to expect since.
         warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         group, set_aside = _read_group(plan, min_subbands, progress)
         _turn(group, plan)
-        n_zero = _flag(group)
+        zeros = _flag(group)
         with output_errors(ms_path):
             group.write_ms(str(ms_path), run_check=False, clobber=False)
     good = sorted(set(plan.headers) - set(set_aside))
-    _finish(plan, ms_path, group, good, model)
-    return WriteResult(set_aside, {sb: float(n_zero[plan.block(sb)]) for sb in good}, float(group.flag_array.mean()))
+    blocks = np.isin(np.arange(N_SUBBANDS), [plan.block(sb) for sb in good])
+    counts = group.nsample_array[:, np.repeat(blocks, CHANNELS_PER_SUBBAND)]
+    unflagged = ~group.flag_array
+    mean = np.where(unflagged, group.nsample_array, 0).sum(axis=1) / np.maximum(unflagged.sum(axis=1), 1)
+    return _Written(
+        set_aside,
+        {sb: float(zeros[plan.block(sb)]) for sb in good},
+        float(group.flag_array.mean()),
+        float(counts.flat[0]) if (counts == counts.flat[0]).all() else None,
+        mean,
+        unflagged.any(axis=(1, 2)),
+    )
 
 
 def _read_group(
@@ -95,6 +143,7 @@ def _read_subband(header: SubbandHeader) -> UVData:
         raise UnreadableFileError(
             f"cannot be read ({error})", path=header.path, remedy="copy the file again from the correlator"
         ) from error
+    subband.uvw_array = subband.uvw_array.astype(np.float64)
     if not subband.data_array.any():
         raise ZeroFilledError(
             "holds nothing but zeros", path=header.path, remedy="look for lost packets on its correlator host"
@@ -131,7 +180,6 @@ def _turn(group: UVData, plan: ConversionPlan) -> None:
     )
     group.phase_center_id_array[:] = meridian
     del group.phase_center_catalog[old]
-    group.uvw_array = group.uvw_array.astype(np.float64)
     group.set_lsts_from_time_array()
     group._set_app_coords_helper()
     group.set_uvws_from_antenna_positions(update_vis=False)
@@ -146,8 +194,29 @@ def _turn(group: UVData, plan: ConversionPlan) -> None:
             cat_name=field.name,
             select_mask=None if len(fields) == 1 else moment == k,
         )
+    _set_position_angles(group)
     group.conjugate_bls("ant1<ant2")
     group.reorder_blts(order="time", minor_order="ant1", run_check=False)
+
+
+def _set_position_angles(group: UVData) -> None:
+    """Work the UVWs out again with north found at the phase centre.
+
+    pyuvdata finds it from the ends of an arc of one degree, and takes the angle at the southern end: in 2025 at
+    declination 54 that turns the UVWs by 11 arcsec, and moves a source 1.5 degrees off axis by 0.3.
+    """
+    from pyuvdata.utils.phasing import calc_frame_pos_angle
+
+    group.phase_center_frame_pa = calc_frame_pos_angle(
+        time_array=group.time_array,
+        app_ra=group.phase_center_app_ra,
+        app_dec=group.phase_center_app_dec,
+        telescope_loc=group.telescope.location,
+        ref_frame="icrs",
+        ref_epoch=2000.0,
+        offset_pos=_NORTH_ARC_RAD,
+    )
+    group.set_uvws_from_antenna_positions(update_vis=False)
 
 
 def _flag(group: UVData) -> NDArray[np.float64]:
@@ -160,30 +229,26 @@ def _flag(group: UVData) -> NDArray[np.float64]:
     return by_channel.reshape(N_SUBBANDS, CHANNELS_PER_SUBBAND).mean(axis=1)
 
 
-def _finish(
-    plan: ConversionPlan, ms_path: Path, group: UVData, good: list[int], model: NDArray[np.float64] | None
-) -> None:
+def _finish(plan: ConversionPlan, ms_path: Path, written: _Written, model: NDArray[np.float64] | None) -> None:
+    """Give the table the columns and subtables of ours."""
     description = plan.description
-    present = np.isin(np.arange(N_SUBBANDS), [plan.block(sb) for sb in good])
-    counts = group.nsample_array[:, np.repeat(present, CHANNELS_PER_SUBBAND)]
-    uniform = bool((counts == counts.flat[0]).all())
-    unflagged = ~group.flag_array
-    total = np.where(unflagged, group.nsample_array, 0).sum(axis=1)
-    mean = np.full_like(total, counts.flat[0]) if uniform else total / np.maximum(unflagged.sum(axis=1), 1)
+    n_rows = description.n_rows
+    constants = dict.fromkeys(("STATE_ID", "PROCESSOR_ID", "OBSERVATION_ID", "DATA_DESC_ID", "ARRAY_ID"), 0)
+    constants |= {"FEED1": 0, "FEED2": 0, "SCAN_NUMBER": 1}
     with ct.table(str(ms_path), readonly=False, ack=False) as ms:
+        for column, value in constants.items():
+            ms.putcol(column, np.full(n_rows, value, np.int32))
         ms.putcol("FIELD_ID", np.repeat(description.field_id, description.n_baselines))
-        ms.putcol("EXPOSURE", np.full(description.n_rows, description.exposure_s))
-        ms.putcol("INTERVAL", np.full(description.n_rows, description.interval_s))
-        for column in ("STATE_ID", "PROCESSOR_ID", "OBSERVATION_ID", "DATA_DESC_ID", "ARRAY_ID", "FEED1", "FEED2"):
-            ms.putcol(column, np.zeros(description.n_rows, np.int32))
-        ms.putcol("SCAN_NUMBER", np.ones(description.n_rows, np.int32))
-        if "WEIGHT_SPECTRUM" in ms.colnames():
-            if uniform:
-                ms.removecols(["WEIGHT_SPECTRUM"])
-            else:
-                ms.putcol("WEIGHT_SPECTRUM", plan.weight(group.nsample_array))
+        ms.putcol("EXPOSURE", np.full(n_rows, description.exposure_s))
+        ms.putcol("INTERVAL", np.full(n_rows, description.interval_s))
+        # pyuvdata keeps nsamples there.
+        if written.nsamples is not None:
+            ms.removecols(["WEIGHT_SPECTRUM"])
+        else:
+            ms.putcol("WEIGHT_SPECTRUM", plan.weight(ms.getcol("WEIGHT_SPECTRUM")))
     fill_subtables(ms_path, description)
-    fill_weights(ms_path, plan.weight(mean), unflagged.any(axis=(1, 2)))
+    mean = written.mean if written.nsamples is None else np.full_like(written.mean, written.nsamples)
+    fill_weights(ms_path, plan.weight(mean), written.unflagged)
     if model is not None:
         _add_model(plan, ms_path, model)
 

@@ -1,0 +1,175 @@
+"""``dsa110-contimg convert``: subband files to Measurement Sets."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dsa110_contimg.cli.context import Json, Session, begin, emit_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.progress import Progress, TaskID
+    from rich.table import Table
+
+    from dsa110_contimg.conversion.batch import FailedGroup
+    from dsa110_contimg.conversion.group import ConvertedMs
+    from dsa110_contimg.conversion.grouping import GroupListing, SubbandGroup
+
+
+class WriterName(StrEnum):
+    """How a Measurement Set is written."""
+
+    DIRECT = "direct-subband"
+    PYUVDATA = "pyuvdata"
+
+
+def convert(
+    ctx: typer.Context,
+    input_dir: Annotated[Path, typer.Argument(metavar="INPUT", help="Directory of subband files.")],
+    output_dir: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Directory of Measurement Sets.")],
+    start: Annotated[str | None, typer.Option(metavar="TIME", help="Groups from this start on (UTC).")] = None,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="Groups up to this start (UTC).")] = None,
+    writer: Annotated[WriterName | None, typer.Option(help="Fast and small, or the reference.")] = None,
+    phase_centre: Annotated[
+        str | None, typer.Option(metavar="CENTRE", help='meridian, drift, or "RA,DEC" (ICRS degrees).')
+    ] = None,
+    antenna_positions: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Station positions instead of those in the files.")
+    ] = None,
+    min_subbands: Annotated[int | None, typer.Option(min=1, max=16, help="Fewest of the 16 subbands.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Threads; default: one per core.")] = None,
+    average_channels: Annotated[int, typer.Option(metavar="N", help="Average N channels (divides 48).")] = 1,
+    average_times: Annotated[int, typer.Option(metavar="N", help="Average N integrations (divides the group's).")] = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace Measurement Sets that are there.")] = False,
+    scratch: Annotated[Path | None, typer.Option(metavar="DIR", help="Write on this disk first.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the groups, and write nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Convert every group of subband files in INPUT into a Measurement Set in OUTPUT.
+
+    Exit status: 0 every group is converted (partial ones too), 1 any failed or none found, 2 wrong usage.
+    """
+    session = begin(ctx)
+    settings = session.settings
+    # Imported here: a help text needs none of it.
+    from dsa110_contimg.conversion.batch import FailedGroup, convert_groups
+    from dsa110_contimg.conversion.group import ConversionOptions
+    from dsa110_contimg.conversion.grouping import find_groups
+    from dsa110_contimg.conversion.helpers import parse_phase_centre
+    from dsa110_contimg.conversion.plan import Averaging
+    from dsa110_contimg.naming import parse_utc
+    from dsa110_contimg.telescope.stations import read_stations
+
+    positions = antenna_positions or settings.telescope.antenna_positions
+    options = ConversionOptions(
+        writer=writer or settings.convert.writer,
+        phase_centre=parse_phase_centre(phase_centre or settings.convert.phase_centre),
+        stations=read_stations(positions) if positions else None,
+        min_subbands=min_subbands or settings.convert.min_subbands,
+        workers=workers or settings.convert.n_workers,
+        averaging=Averaging(average_channels, average_times),
+        overwrite=overwrite,
+        scratch=scratch or settings.paths.scratch,
+    )
+    listing = find_groups(
+        input_dir,
+        parse_utc(start) if start else None,
+        parse_utc(end) if end else None,
+        tolerance_s=settings.convert.tolerance_s,
+        min_subbands=options.min_subbands,
+    )
+    listing.require_groups()
+    if dry_run:
+        _show(session, as_json=as_json, report=listing.as_dict(), table=_listing_table(listing))
+        return
+    with _progress(session, listing) as watcher:
+        outcomes = list(convert_groups(listing.groups, output_dir, options, watcher))
+    report = listing.as_dict() | {"groups": [outcome.as_dict() for outcome in outcomes]}
+    _show(session, as_json=as_json, report=report, table=_outcome_table(outcomes))
+    if any(isinstance(outcome, FailedGroup) for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _show(session: Session, *, as_json: bool, report: dict[str, Any], table: Table) -> None:
+    if as_json:
+        emit_json(report)
+    else:
+        session.output.print(table)
+
+
+class _Bars:
+    """Two progress bars: groups done, and bytes of the present one."""
+
+    def __init__(self, progress: Progress, n_groups: int) -> None:
+        self._progress = progress
+        self._all: TaskID = progress.add_task("groups", total=n_groups, rate="")
+        self._one: TaskID = progress.add_task("", total=None, rate="")
+
+    def begin(self, group: SubbandGroup) -> None:
+        self._progress.reset(self._one, description=group.id, total=group.size_bytes, rate="")
+
+    def advance(self, nbytes: int) -> None:
+        self._progress.advance(self._one, nbytes)
+        task = self._progress.tasks[1]
+        if task.elapsed:
+            self._progress.update(self._one, rate=f"{task.completed / task.elapsed / 1e6:.0f} MB/s")
+
+    def end(self, outcome: ConvertedMs | FailedGroup) -> None:  # noqa: ARG002 - all ends count alike
+        self._progress.advance(self._all)
+
+
+@contextmanager
+def _progress(session: Session, listing: GroupListing) -> Iterator[_Bars]:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), "{task.percentage:>3.0f}%", TextColumn("{task.fields[rate]}"))
+    shown = session.console.is_terminal and not session.log_json
+    with Progress(*columns, TimeRemainingColumn(), console=session.console, disable=not shown) as progress:
+        yield _Bars(progress, len(listing.groups))
+
+
+def _table(*headings: str) -> Table:
+    """Return an empty table whose first column, the group, is never broken."""
+    from rich.table import Table
+
+    table = Table(box=None)
+    table.add_column(headings[0], no_wrap=True)
+    for heading in headings[1:]:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _listing_table(listing: GroupListing) -> Table:
+    from dsa110_contimg.config.logs import human_bytes
+
+    table = _table("group", "verdict", "subbands", "missing", "size", "remarks")
+    for group in listing.groups:
+        remarks = [*group.warnings, *(f"{item.path.name}: {item.outcome}" for item in group.set_aside)]
+        missing = ", ".join(map(str, group.missing))
+        table.add_row(
+            group.id, group.verdict, str(len(group.present)), missing, human_bytes(group.size_bytes), "\n".join(remarks)
+        )
+    for item in listing.incomplete:
+        table.add_row(item.path.name, "still being written", "", "", "", f"for {item.age_s:.0f} s")
+    return table
+
+
+def _outcome_table(outcomes: list[ConvertedMs | FailedGroup]) -> Table:
+    from dsa110_contimg.conversion.group import ConvertedMs
+
+    table = _table("group", "outcome", "missing", "seconds", "MB/s", "Measurement Set, or reason")
+    for outcome in outcomes:
+        if isinstance(outcome, ConvertedMs):
+            rate = f"{outcome.bytes_in / outcome.seconds / 1e6:.0f}" if outcome.seconds else ""
+            seconds = f"{outcome.seconds:.1f}" if outcome.seconds else ""
+            missing = ", ".join(map(str, outcome.missing))
+            table.add_row(outcome.group, outcome.outcome, missing, seconds, rate, str(outcome.ms))
+        else:
+            table.add_row(outcome.group, outcome.outcome, "", "", "", str(outcome.error))
+    return table
