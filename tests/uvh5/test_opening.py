@@ -5,6 +5,7 @@ import struct
 from contextlib import contextmanager
 
 import h5py
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -160,4 +161,37 @@ def test_named_pipe_is_not_waited_for(tmp_path):
 
 
 def test_a_path_through_a_file(subband):
-    assert "cannot be opened" in refused(UnreadableFileError, subband / "below")
+    assert "cannot be read (Not a directory)" in refused(UnreadableFileError, subband / "below")
+
+
+def test_a_disk_that_does_not_answer(tmp_path):
+    path = path_of(tmp_path, 0)
+    path.symlink_to("/proc/self/mem")  # reading its beginning is an I/O error
+    assert "cannot be read (Input/output error)" in refused(UnreadableFileError, path)
+
+
+@pytest.mark.parametrize("how", [{"libver": "latest"}, {"userblock_size": 512}])
+def test_other_superblocks(subband, how):
+    with h5py.File(subband) as file, h5py.File(subband.with_suffix(".uvh5"), "w", **how) as other:
+        for room in ("Header", "Data"):
+            file.copy(room, other)
+    path = subband.with_suffix(".uvh5")
+    with open_subband(path) as (file, _):
+        assert file["Data/visdata"].shape == (12, 1, 48, 2)
+    os.truncate(path, path.stat().st_size - 1000)
+    with pytest.raises(TruncatedFileError):
+        open_and_close(path)
+
+
+def test_contiguous_data_of_a_dead_writer(subband):
+    with h5py.File(subband, "r+") as file:
+        del file["Data/nsamples"]
+        file["Data/nsamples"] = np.ones((4000, 1, 48, 2), np.float32)
+        end = file["Data/nsamples"].id.get_offset() + file["Data/nsamples"].nbytes
+    assert end <= subband.stat().st_size
+    with subband.open("r+b") as raw:
+        raw.seek(40)
+        raw.write(struct.pack("<Q", end - 70_000))
+    os.truncate(subband, end - 60_000)
+    with pytest.raises(UnreadableFileError, match="structure is damaged"):
+        open_and_close(subband)

@@ -195,7 +195,6 @@ def read_header(path: str | os.PathLike[str]) -> SubbandHeader:
             path, name.subband, name.time, start_mjd, integration_s, n_times, first_hz, last_hz, size_bytes, mtime_ns
         )
     )
-    checks.check_grid(path, name.subband, freq_hz)
     checks.check_times(path, times_mjd, rows.integration_s)
     dec_rad = checks.declination(path, values, text)
     ant_1 = rows.ant_1[:n_baselines].astype(np.int64)

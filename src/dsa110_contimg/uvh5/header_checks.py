@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dsa110_contimg.errors import HeaderValueError, OffGridError, UnknownAntennaError
+from dsa110_contimg.errors import HeaderValueError, UnknownAntennaError
 from dsa110_contimg.telescope.band import (
     CHANNEL_WIDTH_HZ,
     CHANNELS_PER_SUBBAND,
     POLARIZATIONS,
-    subband_frequencies_hz,
 )
 from dsa110_contimg.telescope.site import Site
 from dsa110_contimg.telescope.stations import load_stations
@@ -28,7 +27,6 @@ Layout = Mapping[str, tuple[tuple[int, ...], np.dtype[np.generic]]]
 _DAY_S = 86400.0
 _TIME_TOLERANCE_S = 1e-3
 _WIDTH_TOLERANCE_HZ = 1.0
-_GRID_TOLERANCE_HZ = 1e3
 _DEC_TOLERANCE_RAD = 5e-6
 _DTYPES = {"visdata": np.dtype("<c8"), "flags": np.dtype(bool), "nsamples": np.dtype("<f4")}
 
@@ -132,17 +130,6 @@ def check_channels(
     steps_hz = np.diff(freq_hz)
     contiguous = np.abs(steps_hz - np.sign(steps_hz[0]) * CHANNEL_WIDTH_HZ) < _WIDTH_TOLERANCE_HZ
     require(path, bool(contiguous.all()), "the channels are not contiguous")
-
-
-def check_grid(path: Path, subband: int, freq_hz: NDArray[np.float64]) -> None:
-    """Every channel within 1 kHz of the correlator's grid, in either order."""
-    away_hz = np.sort(freq_hz)[::-1] - subband_frequencies_hz(subband)
-    if not (np.abs(away_hz) < _GRID_TOLERANCE_HZ).all():
-        raise OffGridError(
-            f"its channels are up to {np.abs(away_hz).max() / 1e3:.3f} kHz off the grid of sb{subband:02d}",
-            path=path,
-            remedy=NOT_OURS,
-        )
 
 
 def check_baselines(path: Path, ant_1: NDArray[np.int64], ant_2: NDArray[np.int64]) -> None:

@@ -4,8 +4,8 @@ Files are opened read-only and without HDF5's locks, which FUSE and NFS do not h
 file leaves here as an `InputError` that names the file and what to do.
 """
 
-import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,9 +89,7 @@ def open_subband(path: Path) -> Iterator[tuple[h5py.File, FileStamp]]:
             yield file, stamp
     except InputError:
         raise
-    except MemoryError as error:
-        raise UnreadableFileError("its HDF5 structure is damaged", path=path, remedy=COPY_AGAIN) from error
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError) as error:
         raise _explain(error, path) from error
 
 
@@ -165,14 +163,15 @@ def _require_all_chunks(path: Path, file: h5py.File, size_bytes: int) -> None:
     """Compare the end of every chunk with the file's.
 
     A superblock that gives the file's own end vouches for every chunk; one that a dying writer left behind does not.
+    HDF5 compares the end of a dataset without chunks itself.
     """
     ends = [0]
     for name in ("Data/visdata", "Data/flags", "Data/nsamples"):
-        dataset = file.get(name)
-        if isinstance(dataset, h5py.Dataset) and dataset.chunks is not None:
-            dataset.id.chunk_iter(lambda chunk: ends.append(chunk.byte_offset + chunk.size))
-        elif isinstance(dataset, h5py.Dataset) and dataset.id.get_offset() is not None:
-            ends.append(dataset.id.get_offset() + dataset.id.get_storage_size())
+        if name not in file:
+            continue  # for whoever needs it to complain
+        dataset = open_dataset(file, path, name)
+        if dataset.get_create_plist().get_layout() == h5py.h5d.CHUNKED:
+            dataset.chunk_iter(lambda chunk: ends.append(chunk.byte_offset + chunk.size))
     if max(ends) > size_bytes:
         raise TruncatedFileError(
             f"the file ends after {size_bytes} of at least {max(ends)} bytes", path=path, remedy=COPY_AGAIN
@@ -181,7 +180,6 @@ def _require_all_chunks(path: Path, file: h5py.File, size_bytes: int) -> None:
 
 def _explain(error: Exception, path: Path) -> InputError:
     """Say in our words what the operating system or HDF5 found."""
-    code = error.errno if isinstance(error, OSError) else None
     if isinstance(error, FileNotFoundError):
         return UnreadableFileError(
             "the file vanished, or is a link that leads nowhere", path=path, remedy="See who moved it, and list again."
@@ -191,15 +189,24 @@ def _explain(error: Exception, path: Path) -> InputError:
             "no permission to read", path=path, remedy="Make it readable for the user that runs the pipeline."
         )
     text = str(error)
-    if "truncated" in text or "addr overflow" in text or ("file read failed" in text and "bytes actually read" in text):
-        return TruncatedFileError("the file ends before its data do", path=path, remedy=COPY_AGAIN)
-    if code in {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN}:
+    code = _error_number(error, text)
+    if code is not None:
         return UnreadableFileError(
-            f"an I/O error ({os.strerror(code)})", path=path, remedy="Look after the disk or the mount, then try again."
+            f"cannot be read ({os.strerror(code)})",
+            path=path,
+            remedy="Look after the disk or the mount, and try again.",
         )
-    if code is not None and isinstance(error, OSError) and error.strerror and not text.startswith("Unable"):
-        return UnreadableFileError(f"cannot be opened ({os.strerror(code)})", path=path, remedy="See that it is there.")
+    if "truncated" in text or "addr overflow" in text:
+        return TruncatedFileError("the file ends before its data do", path=path, remedy=COPY_AGAIN)
     return UnreadableFileError(f"its HDF5 structure is damaged ({_first_line(text)})", path=path, remedy=COPY_AGAIN)
+
+
+def _error_number(error: Exception, text: str) -> int | None:
+    """Return the system's error number, also where HDF5 hides it in its message."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    found = re.search(r"errno = (\d+)", text)
+    return int(found[1]) or None if found else None
 
 
 def _first_line(text: str) -> str:
