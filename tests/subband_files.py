@@ -4,6 +4,7 @@ Three antennas, a few integrations, everything else in the telescope's own layou
 changes afterwards, in the file.
 """
 
+import functools
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -44,14 +45,20 @@ def write_subband(
     baselines: tuple[tuple[int, int], ...] = BASELINES,
 ) -> Path:
     """Write a valid subband file whose first integration begins at `start`."""
-    rng = np.random.default_rng(subband if seed is None else seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_subband(subband, start, n_times, subband if seed is None else seed, baselines))
+    return path
+
+
+@functools.lru_cache(maxsize=200)
+def _subband(subband: int, start: datetime, n_times: int, seed: int, baselines: tuple[tuple[int, int], ...]) -> bytes:
+    rng = np.random.default_rng(seed)
     n_baselines = len(baselines)
     n_rows = n_times * n_baselines
     mid_jd = np.array([jd(start + timedelta(seconds=INTEGRATION_S * (i + 0.5))) for i in range(n_times)])
     ant_1, ant_2 = np.array(baselines).T
     shape = (n_rows, 1, 48, 2)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with h5py.File(path, "w") as file:
+    with h5py.File("in memory", "w", driver="core", backing_store=False) as file:
         header = file.create_group("Header")
         header["latitude"], header["longitude"], header["altitude"] = 37.2334051, -118.283, 1188.0519
         header["telescope_name"], header["instrument"] = np.bytes_(b"OVRO_MMA"), np.bytes_(b"DSA")
@@ -85,7 +92,8 @@ def write_subband(
         data.create_dataset("visdata", data=noise, maxshape=maxshape, chunks=(128, 1, 12, 1))
         data.create_dataset("flags", data=np.zeros(shape, bool), maxshape=maxshape, chunks=(256, 1, 24, 1))
         data.create_dataset("nsamples", data=np.full(shape, 96, np.float32), maxshape=maxshape, chunks=(256, 1, 12, 1))
-    return path
+        file.flush()
+        return file.id.get_file_image()
 
 
 def write_group(
