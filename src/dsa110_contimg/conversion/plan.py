@@ -9,7 +9,7 @@ import numpy as np
 
 from dsa110_contimg.conversion.helpers import PhaseCentre, phase_centre_fields
 from dsa110_contimg.errors import UsageError
-from dsa110_contimg.ms.description import Antennas, Field, MsDescription
+from dsa110_contimg.ms.description import OBSERVE_TARGET, Antennas, Field, MsDescription
 from dsa110_contimg.telescope.band import (
     CHANNEL_WIDTH_HZ,
     CHANNELS_PER_SUBBAND,
@@ -121,6 +121,7 @@ def plan_conversion(
     *,
     stations: Stations | None = None,
     averaging: Averaging | None = None,
+    obs_mode: str = OBSERVE_TARGET,
 ) -> ConversionPlan:
     """Work out a group's rows, UVWs, fields and phase turns.
 
@@ -134,6 +135,8 @@ def plan_conversion(
         Antenna positions that replace the headers' own.
     averaging : Averaging, optional
         Default: none.
+    obs_mode : str
+        What the Measurement Set says it is for, in CASA's words.
 
     Raises
     ------
@@ -163,7 +166,7 @@ def plan_conversion(
     uvw_m = np.einsum("tij,bj->tbi", basis, baselines_m)
     turn_m = (meridian_direction(header.dec_rad) - centres) @ local_m[used].T
 
-    description = _describe(header, fields, antennas, averaging, (antenna_1[order], antenna_2[order]), uvw_m)
+    description = _describe(header, fields, antennas, averaging, (antenna_1[order], antenna_2[order]), uvw_m, obs_mode)
     return ConversionPlan(
         headers=dict(headers),
         averaging=averaging,
@@ -229,6 +232,7 @@ def _describe(
     averaging: Averaging,
     baselines: tuple[NDArray[np.int64], NDArray[np.int64]],
     uvw_m: NDArray[np.float64],
+    obs_mode: str,
 ) -> MsDescription:
     n_out = header.n_times // averaging.times
     field_id = np.arange(n_out) if len(fields) > 1 else np.zeros(n_out)
@@ -249,4 +253,5 @@ def _describe(
         freq_hz=band_frequencies_hz().reshape(-1, averaging.channels).mean(axis=1),
         channel_width_hz=CHANNEL_WIDTH_HZ * averaging.channels,
         tile_channels=CHANNELS_PER_SUBBAND // averaging.channels,
+        obs_mode=obs_mode,
     )

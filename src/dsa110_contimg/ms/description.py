@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 #: CASA's codes of the correlations XX and YY.
 CORR_TYPES = (9, 12)
 N_CORR = len(CORR_TYPES)
+#: CASA's word for data of the sky, in STATE's OBS_MODE.
+OBSERVE_TARGET = "OBSERVE_TARGET#ON_SOURCE"
 
 
 class Antennas(NamedTuple):
@@ -92,7 +94,7 @@ class MsDescription:
     freq_hz: NDArray[np.float64]
     channel_width_hz: float
     tile_channels: int
-    obs_mode: str = field(default="OBSERVE_TARGET#ON_SOURCE")
+    obs_mode: str = field(default=OBSERVE_TARGET)
 
     @property
     def n_times(self) -> int:
