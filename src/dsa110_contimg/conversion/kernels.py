@@ -87,10 +87,33 @@ def missing_tile(n_baselines: int, n_channels: int) -> Tile:
     return Tile(np.zeros(shape, np.complex64), np.ones(shape, np.bool_), np.zeros(shape, np.float32))
 
 
-@numba.njit(cache=True, nogil=True)
+class Found(NamedTuple):
+    """What `turn_and_flag` saw in one integration of one subband.
+
+    Attributes
+    ----------
+    n_zero : int
+        Samples that are exactly zero.
+    n_flagged : int
+        Samples flagged, for whatever reason.
+    uniform : bool
+        Whether nsamples is as expected in all samples, flagged or not.
+    """
+
+    n_zero: int
+    n_flagged: int
+    uniform: bool
+
+
 def turn_and_flag(
-    visdata: Samples, flags: Samples, nsamples: Samples, rows: Rows, phasors: NDArray[np.complex64], tile: Tile
-) -> int:
+    visdata: Samples,
+    flags: Samples,
+    nsamples: Samples,
+    rows: Rows,
+    phasors: NDArray[np.complex64],
+    tile: Tile,
+    expected: float,
+) -> Found:
     """Bring one integration of a subband to its new phase centre, its rows in order, its bad samples flagged.
 
     A sample is flagged where the file flags it, where it is exactly zero (lost packets), not finite, or of no packets.
@@ -105,73 +128,119 @@ def turn_and_flag(
         exp(2 pi i nu/c turn) of each antenna and channel (ascending).
     tile : Tile
         Filled.
+    expected : float
+        The value of nsamples that is usual.
 
     Returns
     -------
-    int
-        Number of samples that are exactly zero.
+    Found
     """
-    n_zero = 0
+    # Flags and packet counts that are all alike, as they nearly always are, need not be put in their places. Each is
+    # dealt with on its own: together, their blocks' strides (multiples of 4096 bytes) would fight for one cache set.
+    n_zero, n_flagged = _turn(visdata, rows, phasors, tile.data, tile.flag)
+    uniform = bool(expected > 0 and (nsamples.values == expected).all())
+    if uniform:
+        tile.nsamples[:] = expected
+    else:
+        _take(nsamples, rows.place, tile.nsamples)
+        uniform = bool((tile.nsamples == expected).all())
+    flagged = flags.values.any()
+    if flagged or not uniform:
+        _add_flags(flags, rows.place, tile.nsamples, tile.flag)
+        n_flagged = int(np.count_nonzero(tile.flag))
+    return Found(n_zero, n_flagged, uniform)
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract"})
+def _turn(
+    visdata: Samples,
+    rows: Rows,
+    phasors: NDArray[np.complex64],
+    data: NDArray[np.complex64],
+    flag: NDArray[np.bool_],
+) -> tuple[int, int]:
+    """Fill ``data``, and ``flag`` for zeros and what is not finite; return how many are zero, and flagged.
+
+    Arrays are flat, samples in the order of the output, so that each loop below runs along the SIMD lanes.
+    """
+    zero = np.float32(0.0)
+    offsets = visdata.offsets.reshape(-1)
+    data_rows = data.reshape(data.shape[0], -1)
+    flag_rows = flag.reshape(flag.shape[0], -1)
+    n = offsets.size
+    re, im = np.empty(n, np.float32), np.empty(n, np.float32)
+    turn_re, turn_im = np.empty(n, np.float32), np.empty(n, np.float32)
+    n_zero = n_flagged = 0
     for b in range(rows.place.size):
-        out = rows.place[b]
-        p1 = phasors[rows.antenna_1[b]]
-        p2 = phasors[rows.antenna_2[b]]
-        sign = np.float32(-1.0) if rows.conjugate[b] else np.float32(1.0)
-        v = b + visdata.skip
-        at_v = (v // visdata.rows_per_block) * visdata.block_stride + (v % visdata.rows_per_block) * visdata.row_stride
-        f = b + flags.skip
-        at_f = (f // flags.rows_per_block) * flags.block_stride + (f % flags.rows_per_block) * flags.row_stride
-        n = b + nsamples.skip
-        at_n = (n // nsamples.rows_per_block) * nsamples.block_stride + (
-            n % nsamples.rows_per_block
-        ) * nsamples.row_stride
+        p1, p2 = phasors[rows.antenna_1[b]], phasors[rows.antenna_2[b]]
         for c in range(p1.size):
             turn = p1[c] * np.conj(p2[c])
-            for p in range(2):
-                value = visdata.values[at_v + visdata.offsets[c, p]]
-                count = nsamples.values[at_n + nsamples.offsets[c, p]]
-                re, im = value.real, sign * value.imag
-                zero = re == 0 and im == 0
-                bad = not (np.isfinite(re) and np.isfinite(im))
-                n_zero += zero
-                if bad:
-                    re = im = np.float32(0.0)
-                tile.data[out, c, p] = complex(re * turn.real - im * turn.imag, re * turn.imag + im * turn.real)
-                tile.flag[out, c, p] = flags.values[at_f + flags.offsets[c, p]] or zero or bad or not count > 0
-                tile.nsamples[out, c, p] = count
-    return n_zero
+            turn_re[2 * c] = turn_re[2 * c + 1] = turn.real
+            turn_im[2 * c] = turn_im[2 * c + 1] = turn.imag
+        sign = np.float32(-1.0) if rows.conjugate[b] else np.float32(1.0)
+        row = b + visdata.skip
+        start = row // visdata.rows_per_block * visdata.block_stride + row % visdata.rows_per_block * visdata.row_stride
+        for i in range(n):
+            value = visdata.values[start + offsets[i]]
+            re[i], im[i] = value.real, sign * value.imag
+        out, flags = data_rows[rows.place[b]], flag_rows[rows.place[b]]
+        n_bad = 0
+        for i in range(n):
+            nothing = (re[i] == zero) & (im[i] == zero)
+            # Infinity less infinity is not zero, nor is anything with a NaN.
+            bad = ((re[i] - re[i]) != zero) | ((im[i] - im[i]) != zero)
+            n_zero += nothing
+            n_bad += bad
+            flags[i] = nothing | bad
+        n_flagged += n_bad
+        if n_bad:
+            re[flags], im[flags] = zero, zero
+        for i in range(n):
+            out[i] = complex(re[i] * turn_re[i] - im[i] * turn_im[i], re[i] * turn_im[i] + im[i] * turn_re[i])
+    return n_zero, n_flagged + n_zero
 
 
 @numba.njit(cache=True, nogil=True)
-def tally(tile: Tile, expected: float, weights: NDArray[np.float64], counts: NDArray[np.int64]) -> bool:
+def _take(samples: Samples, place: NDArray[np.int64], out: NDArray[np.float32]) -> None:
+    """Put samples in their places, shape (B, C, 2)."""
+    for b in range(place.size):
+        row = b + samples.skip
+        start = row // samples.rows_per_block * samples.block_stride + row % samples.rows_per_block * samples.row_stride
+        for c in range(out.shape[1]):
+            for p in range(2):
+                out[place[b], c, p] = samples.values[start + samples.offsets[c, p]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_flags(
+    flags: Samples, place: NDArray[np.int64], nsamples: NDArray[np.float32], flag: NDArray[np.bool_]
+) -> None:
+    """Flag also what the file flags, and what is of no packets."""
+    for b in range(place.size):
+        row = b + flags.skip
+        start = row // flags.rows_per_block * flags.block_stride + row % flags.rows_per_block * flags.row_stride
+        out = place[b]
+        for c in range(flag.shape[1]):
+            for p in range(2):
+                if flags.values[start + flags.offsets[c, p]] or not nsamples[out, c, p] > 0:
+                    flag[out, c, p] = True
+
+
+def tally(tile: Tile, weights: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
     """Add a tile's unflagged samples to the sums of its rows.
 
     Parameters
     ----------
     tile : Tile
         One integration of one subband.
-    expected : float
-        The value of nsamples that is looked for.
     weights : (B, 2) float64
         Sum of nsamples of the unflagged samples, by correlation; added to.
     counts : (B, 2) int64
         Their number; added to.
-
-    Returns
-    -------
-    bool
-        Whether nsamples is as expected in all samples, flagged or not.
     """
-    same = True
-    for b in range(tile.flag.shape[0]):
-        for c in range(tile.flag.shape[1]):
-            for p in range(2):
-                n = tile.nsamples[b, c, p]
-                same = same and n == expected
-                if not tile.flag[b, c, p]:
-                    weights[b, p] += n
-                    counts[b, p] += 1
-    return same
+    good = ~tile.flag
+    counts += good.sum(axis=1)
+    weights += np.where(good, tile.nsamples, 0.0).sum(axis=1)
 
 
 @numba.njit(cache=True, nogil=True)

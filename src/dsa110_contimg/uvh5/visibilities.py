@@ -42,6 +42,7 @@ class SampleReader:
         self._dataset = dataset
         self._dtype = np.dtype(dtype)
         self._fd = fd
+        self._memory = np.empty(0, self._dtype)
         self.n_rows = int(dataset.shape[0])
         n_chan, n_pol = dataset.shape[-2:]
         self._blocks = _block_addresses(dataset) if dataset.dtype == self._dtype else None
@@ -68,7 +69,7 @@ class SampleReader:
         Returns
         -------
         buffer : 1-d ndarray
-            Samples in the order of the file's blocks (see the class).
+            Samples in the order of the file's blocks (see the class); valid until the next read.
         skip : int
             Rows of the buffer that come before the first one wanted.
 
@@ -82,7 +83,7 @@ class SampleReader:
             return np.ascontiguousarray(rows, self._dtype).reshape(-1), 0
         block = first // self.rows_per_block
         n_blocks = -(-(first + n_rows) // self.rows_per_block) - block
-        buffer = np.empty(n_blocks * self.block_stride, self._dtype)
+        buffer = self._buffer(n_blocks * self.block_stride)
         addresses = self._blocks[block : block + n_blocks].ravel()
         nbytes = self.rows_per_block * self.row_stride * buffer.itemsize
         raw = buffer.view(np.uint8)
@@ -95,6 +96,13 @@ class SampleReader:
             else:
                 _read_exactly(self._fd, part, int(addresses[start]))
         return buffer, first - block * self.rows_per_block
+
+
+    def _buffer(self, size: int) -> NDArray[Any]:
+        """Return the reader's own memory: fresh pages from the system cost more than reading into them."""
+        if self._memory.size < size:
+            self._memory = np.empty(size, self._dtype)
+        return self._memory[:size]
 
 
 class SubbandReader:
@@ -185,7 +193,10 @@ def _block_addresses(dataset: h5py.Dataset) -> NDArray[np.int64] | None:
     addresses = np.full(grid, -1, dtype=np.int64)
     found: list[Any] = []
     dataset.id.chunk_iter(found.append)
-    if found:
+    if len(found) == addresses.size and found == sorted(found):
+        # Every chunk is there, and in order: nothing needs looking up.
+        addresses.ravel()[:] = [chunk.byte_offset for chunk in found]
+    elif found:
         places = np.array([chunk.chunk_offset for chunk in found]) // chunks
         addresses[tuple(places.T)] = [chunk.byte_offset for chunk in found]
     return addresses.reshape(grid[0], -1)

@@ -118,7 +118,7 @@ class _Pass:
         self.counts = np.zeros((n_times, n_baselines, 2), np.int64)
         self.uniform = True
         self.zeros: dict[int, float] = {}
-        self._expected: float | None = None
+        self._usual: float | None = None
         self._lock = threading.Lock()
         self._stop = threading.Event()
 
@@ -163,8 +163,14 @@ class _Pass:
                     )
                 ]
                 phasors = np.exp(1j * self.plan.turn_m[k, :, None] * phase_per_m).astype(np.complex64)
-                n_zero += kernels.turn_and_flag(*parts, self.rows, phasors, tile)
-                uniform &= kernels.tally(tile, self._nsamples_expected(tile), weights[k], counts[k])
+                found = kernels.turn_and_flag(*parts, self.rows, phasors, tile, self._usual_nsamples(parts[2]))
+                n_zero += found.n_zero
+                uniform &= found.uniform
+                if found.n_flagged == 0 and found.uniform:
+                    counts[k] = CHANNELS_PER_SUBBAND
+                    weights[k] = CHANNELS_PER_SUBBAND * tile.nsamples[0, 0, 0]
+                else:
+                    kernels.tally(tile, weights[k], counts[k])
                 output.put(k, tile)
                 self.progress(header.size_bytes // header.n_times)
             reader.check_unchanged()
@@ -178,12 +184,13 @@ class _Pass:
             self.uniform &= uniform
             self.zeros[subband] = n_zero / (counts.size * CHANNELS_PER_SUBBAND)
 
-    def _nsamples_expected(self, tile: Tile) -> float:
-        """Return the nsamples of the first sample that was read, with which all others are compared."""
+    def _usual_nsamples(self, nsamples: Samples) -> float:
+        """Return the first value of nsamples that was read at all, with which all others are compared."""
         with self._lock:
-            if self._expected is None:
-                self._expected = float(tile.nsamples[0, 0, 0])
-            return self._expected
+            if self._usual is None:
+                first = nsamples.skip % nsamples.rows_per_block * nsamples.row_stride + nsamples.offsets[0, 0]
+                self._usual = float(nsamples.values[first])
+            return self._usual
 
     def _missing(self, subband: int) -> None:
         description = self.plan.description
