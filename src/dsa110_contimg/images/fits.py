@@ -1,0 +1,227 @@
+"""Images of the sky as FITS files: Stokes I on the tangent plane, with all that CASA, DS9 and astropy want to know.
+
+Four axes (RA---SIN, DEC--SIN, FREQ, STOKES), ICRS, times in UTC; FITS Standard 4.0, sections 8 and 9.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from astropy.io import fits
+from astropy.time import Time
+from astropy.wcs import WCS
+
+from dsa110_contimg.errors import HeaderKeyError, HeaderValueError, UnreadableFileError, UsageError
+from dsa110_contimg.naming import group_id_from_mjd
+from dsa110_contimg.storage.files import output_errors, sync_tree
+from dsa110_contimg.storage.publish import partial_directory, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+_STOKES_I = 1.0
+
+
+class RestoringBeam(NamedTuple):
+    """An elliptical Gaussian: full widths at half maximum, and the major axis from north through east [deg]."""
+
+    major_deg: float
+    minor_deg: float
+    pa_deg: float
+
+
+class ImageHeader(NamedTuple):
+    """What a FITS image says of itself.
+
+    The phase centre is the pixel ``(n // 2, n // 2)``, counted from 0.
+
+    Attributes
+    ----------
+    ra_deg, dec_deg : float
+        Phase centre, ICRS [deg].
+    cell_deg : float
+        Pixel size at the phase centre [deg].
+    freq_hz, bandwidth_hz : float
+        Reference frequency, and the band that was averaged [Hz].
+    start_mjd, middle_mjd, end_mjd : float
+        The observation [MJD, UTC].
+    beam : RestoringBeam
+        What a point source looks like.
+    telescope : str
+        Name of the telescope.
+    unit : str
+        Of the pixels.
+    """
+
+    ra_deg: float
+    dec_deg: float
+    cell_deg: float
+    freq_hz: float
+    bandwidth_hz: float
+    start_mjd: float
+    middle_mjd: float
+    end_mjd: float
+    beam: RestoringBeam
+    telescope: str
+    unit: str = "JY/BEAM"
+
+
+class SkyImage(NamedTuple):
+    """A FITS image that was read: pixels (n_dec, n_ra) float32, header, and HISTORY line by line."""
+
+    pixels: NDArray[np.float32]
+    header: ImageHeader
+    history: tuple[str, ...]
+
+
+def write_image(
+    path: Path,
+    pixels: NDArray[np.floating],
+    header: ImageHeader,
+    history: Sequence[str] = (),
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write an image, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    pixels : (n_dec, n_ra) ndarray
+        Right ascension falls along the second axis, declination rises along the first.
+    header : ImageHeader
+        What it is.
+    history : sequence of str
+        How it came to be; long lines are folded.
+    overwrite : bool
+        Whether a file that is there already is replaced.
+
+    Raises
+    ------
+    UsageError
+        The pixels are not a plane.
+    OutputExistsError
+        The file is there already.
+    OutputError
+        It cannot be written.
+    """
+    if pixels.ndim != 2:
+        raise UsageError(f"an image has two axes, not {pixels.ndim}", path=path)
+    planes = np.asarray(pixels, dtype=np.float32)[None, None]
+    hdu = fits.PrimaryHDU(planes, fits_header(header, (pixels.shape[0], pixels.shape[1]), history))
+    with partial_directory(path.parent, group_id_from_mjd(header.start_mjd)) as partial:
+        product = partial / path.name
+        with output_errors(path):
+            hdu.writeto(product)
+            sync_tree(partial)
+        publish(product, path, replace=overwrite)
+
+
+def read_image(path: Path) -> SkyImage:
+    """Read an image that `write_image` wrote.
+
+    Raises
+    ------
+    UnreadableFileError
+        It is not there, or not FITS.
+    HeaderKeyError, HeaderValueError
+        Its header lacks something, or is of another kind of image.
+    """
+    try:
+        with fits.open(path, memmap=False) as hdus:
+            cards, planes = hdus[0].header, np.asarray(hdus[0].data)
+    except OSError as error:
+        raise UnreadableFileError(f"cannot be read as FITS ({error})", path=path) from error
+    if planes.ndim != 4 or planes.shape[:2] != (1, 1) or cards.get("CTYPE1") != "RA---SIN":
+        raise HeaderValueError("is not one plane of sky in SIN projection", path=path)
+    try:
+        header = ImageHeader(
+            ra_deg=cards["CRVAL1"] % 360.0,
+            dec_deg=cards["CRVAL2"],
+            cell_deg=cards["CDELT2"],
+            freq_hz=cards["CRVAL3"],
+            bandwidth_hz=cards["CDELT3"],
+            start_mjd=cards["MJD-OBS"],
+            middle_mjd=cards["MJD-AVG"],
+            end_mjd=cards["MJD-END"],
+            beam=RestoringBeam(cards["BMAJ"], cards["BMIN"], cards["BPA"]),
+            telescope=cards["TELESCOP"],
+            unit=cards["BUNIT"],
+        )
+    except KeyError as error:
+        raise HeaderKeyError(f"its header lacks {error}", path=path) from error
+    history = tuple(str(line) for line in cards["HISTORY"]) if "HISTORY" in cards else ()
+    return SkyImage(planes[0, 0].astype(np.float32, copy=False), header, history)
+
+
+def fits_header(header: ImageHeader, shape: tuple[int, int], history: Sequence[str] = ()) -> fits.Header:
+    """Put together the cards of an image of this shape (n_dec, n_ra)."""
+    n_dec, n_ra = shape
+    cards: dict[str, Any] = {
+        "BUNIT": (header.unit, "brightness of a pixel"),
+        "BMAJ": (header.beam.major_deg, "[deg] major axis of the beam, FWHM"),
+        "BMIN": (header.beam.minor_deg, "[deg] minor axis of the beam, FWHM"),
+        "BPA": (header.beam.pa_deg, "[deg] of the major axis, north through east"),
+        "RADESYS": "ICRS",
+        "EQUINOX": 2000.0,
+        "LONPOLE": 180.0,
+        "CTYPE1": "RA---SIN",
+        "CRVAL1": header.ra_deg,
+        "CDELT1": -header.cell_deg,
+        "CRPIX1": n_ra // 2 + 1.0,
+        "CUNIT1": "deg",
+        "CTYPE2": "DEC--SIN",
+        "CRVAL2": header.dec_deg,
+        "CDELT2": header.cell_deg,
+        "CRPIX2": n_dec // 2 + 1.0,
+        "CUNIT2": "deg",
+        "CTYPE3": "FREQ",
+        "CRVAL3": header.freq_hz,
+        "CDELT3": header.bandwidth_hz,
+        "CRPIX3": 1.0,
+        "CUNIT3": "Hz",
+        "CTYPE4": "STOKES",
+        "CRVAL4": _STOKES_I,
+        "CDELT4": 1.0,
+        "CRPIX4": 1.0,
+        "CUNIT4": "",
+        "RESTFRQ": (header.freq_hz, "[Hz] as the frequency axis: a continuum image"),
+        "SPECSYS": "TOPOCENT",
+        "TELESCOP": header.telescope,
+        "OBSERVER": "DSA-110",
+        "TIMESYS": "UTC",
+        "DATE-OBS": (_iso(header.start_mjd), "start of the first integration"),
+        "MJD-OBS": header.start_mjd,
+        "DATE-AVG": (_iso(header.middle_mjd), "middle of the observation"),
+        "MJD-AVG": header.middle_mjd,
+        "DATE-END": (_iso(header.end_mjd), "end of the last integration"),
+        "MJD-END": header.end_mjd,
+        "ORIGIN": "dsa110-contimg",
+    }
+    made = fits.Header()
+    for key, value in cards.items():
+        made[key] = value
+    for line in history:
+        made.add_history(line)
+    return made
+
+
+def celestial_wcs(header: ImageHeader, shape: tuple[int, int]) -> WCS:
+    """Return the map between pixels (x to the west, y to the north, from 0) and ICRS degrees."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---SIN", "DEC--SIN"]
+    wcs.wcs.cunit = ["deg", "deg"]
+    wcs.wcs.crval = [header.ra_deg, header.dec_deg]
+    wcs.wcs.cdelt = [-header.cell_deg, header.cell_deg]
+    wcs.wcs.crpix = [shape[1] // 2 + 1.0, shape[0] // 2 + 1.0]
+    wcs.wcs.radesys = "ICRS"
+    return wcs
+
+
+def _iso(mjd: float) -> str:
+    return str(Time(mjd, format="mjd", scale="utc").isot)
