@@ -60,6 +60,8 @@ $(RUN_STAMP): pyproject.toml constraints.txt | $(PY)
 	@echo "== .venv: installing the package and what it needs to run"
 	@$(PIP) hatchling
 	@$(PIP) --no-build-isolation --editable .
+	@echo "== .venv: compiling the kernels"
+	@$(PY) -c 'from dsa110_contimg.conversion.kernels import compile_kernels; compile_kernels()'
 	@touch $@
 
 $(DEV_STAMP): $(RUN_STAMP)

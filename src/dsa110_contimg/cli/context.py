@@ -13,6 +13,7 @@ This module and those of the verbs import nothing heavy at their top: a help tex
 """
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,6 +86,10 @@ def begin(ctx: typer.Context) -> Session:
     """Begin a verb: read the settings, log as they say, and give the session."""
     session = session_of(ctx)
     session.start_logging()
+    cache = session.settings.paths.cache
+    if cache is not None:
+        # Read by numba when it is first imported, which no verb has done yet.
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(cache.absolute()))
     return session
 
 

@@ -61,8 +61,8 @@ class PathSettings(_Section):
         None, description="A fast disk for work in progress. Not set: work beside the product."
     )
     state: UserPath = Field(Path("contimg-data/state"), description="What the pipeline remembers; a local disk.")
-    cache: UserPath = Field(
-        Path("contimg-data/cache"), description="What can be made again: compiled kernels, file headers."
+    cache: UserPath | None = Field(
+        None, description="Compiled kernels (NUMBA_CACHE_DIR). Not set: beside the package's own files."
     )
 
 

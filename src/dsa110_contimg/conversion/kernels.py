@@ -11,31 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numba
 import numpy as np
 
+from dsa110_contimg.uvh5.visibilities import Integration, Samples
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-class Samples(NamedTuple):
-    """One integration of one data set, in the blocks of its file (see `uvh5.visibilities.SampleReader`).
-
-    Attributes
-    ----------
-    values : 1-d ndarray
-        The blocks.
-    skip : int
-        Rows before the first.
-    rows_per_block, block_stride, row_stride : int
-        Steps in ``values``.
-    offsets : (C, 2) int64
-        Places of channel (ascending) and polarization in a row's block.
-    """
-
-    values: NDArray[np.generic]
-    skip: int
-    rows_per_block: int
-    block_stride: int
-    row_stride: int
-    offsets: NDArray[np.int64]
 
 
 class Rows(NamedTuple):
@@ -106,13 +85,7 @@ class Found(NamedTuple):
 
 
 def turn_and_flag(
-    visdata: Samples,
-    flags: Samples,
-    nsamples: Samples,
-    rows: Rows,
-    phasors: NDArray[np.complex64],
-    tile: Tile,
-    expected: float,
+    samples: Integration, rows: Rows, phasors: NDArray[np.complex64], tile: Tile, expected: float
 ) -> Found:
     """Bring one integration of a subband to its new phase centre, its rows in order, its bad samples flagged.
 
@@ -120,8 +93,8 @@ def turn_and_flag(
 
     Parameters
     ----------
-    visdata, flags, nsamples : Samples
-        The integration as read.
+    samples : Integration
+        As read.
     rows : Rows
         Where baselines go.
     phasors : (A, C) complex64
@@ -137,16 +110,15 @@ def turn_and_flag(
     """
     # Flags and packet counts that are all alike, as they nearly always are, need not be put in their places. Each is
     # dealt with on its own: together, their blocks' strides (multiples of 4096 bytes) would fight for one cache set.
-    n_zero, n_flagged = _turn(visdata, rows, phasors, tile.data, tile.flag)
-    uniform = bool(expected > 0 and (nsamples.values == expected).all())
+    n_zero, n_flagged = _turn(samples.visdata, rows, phasors, tile.data, tile.flag)
+    uniform = bool(expected > 0 and (samples.nsamples.values == expected).all())
     if uniform:
         tile.nsamples[:] = expected
     else:
-        _take(nsamples, rows.place, tile.nsamples)
+        take(samples.nsamples, rows.place, tile.nsamples)
         uniform = bool((tile.nsamples == expected).all())
-    flagged = flags.values.any()
-    if flagged or not uniform:
-        _add_flags(flags, rows.place, tile.nsamples, tile.flag)
+    if samples.flags.values.any() or not uniform:
+        _add_flags(samples.flags, rows.place, tile.nsamples, tile.flag)
         n_flagged = int(np.count_nonzero(tile.flag))
     return Found(n_zero, n_flagged, uniform)
 
@@ -201,7 +173,7 @@ def _turn(
 
 
 @numba.njit(cache=True, nogil=True)
-def _take(samples: Samples, place: NDArray[np.int64], out: NDArray[np.float32]) -> None:
+def take(samples: Samples, place: NDArray[np.int64], out: NDArray[np.float32]) -> None:
     """Put samples in their places, shape (B, C, 2)."""
     for b in range(place.size):
         row = b + samples.skip
@@ -277,3 +249,14 @@ def averaged_tile(sums: NDArray[np.complex128], weights: NDArray[np.float64]) ->
     flag = weights == 0
     data = np.divide(sums, weights, out=np.zeros_like(sums), where=~flag)
     return Tile(data.astype(np.complex64), flag, weights.astype(np.float32))
+
+
+def compile_kernels() -> None:
+    """Compile every kernel, or find it in numba's cache: set-up does so, that no conversion has to wait."""
+    offsets = np.zeros((1, 2), np.int64)
+    blocks = [Samples(np.zeros(2, dtype), 0, 1, 2, 2, offsets) for dtype in (np.complex64, np.bool_, np.float32)]
+    one = np.zeros(1, np.int64)
+    rows = Rows(one, np.zeros(1, np.bool_), one, one)
+    tile = empty_tile(1, 1)
+    turn_and_flag(Integration(*blocks), rows, np.ones((1, 1), np.complex64), tile, 1.0)
+    accumulate(tile, np.zeros((1, 1, 2), np.complex128), np.zeros((1, 1, 2)))

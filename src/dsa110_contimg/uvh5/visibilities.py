@@ -8,7 +8,7 @@ runs as long as the file allows. Data sets in another layout (contiguous, compre
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import h5py
 import numpy as np
@@ -23,22 +23,60 @@ if TYPE_CHECKING:
 
     from dsa110_contimg.uvh5.header import SubbandHeader
 
+_DATASETS = (("visdata", np.complex64), ("flags", np.bool_), ("nsamples", np.float32))
 _COPY_AGAIN = "copy the file again from the correlator"
+
+
+class Samples(NamedTuple):
+    """Rows of one data set, in the blocks of its file.
+
+    Sample of row r, channel c and polarization p, with ``q = r + skip``: ``values[q // rows_per_block * block_stride +
+    q % rows_per_block * row_stride + offsets[c, p]]``.
+
+    Attributes
+    ----------
+    values : 1-d ndarray
+        The blocks; valid until the next read.
+    skip : int
+        Rows before the first one wanted.
+    rows_per_block, block_stride, row_stride : int
+        Steps in ``values``.
+    offsets : (48, 2) int64
+        Places of channel (ascending in frequency) and polarization in a row's block.
+    """
+
+    values: NDArray[Any]
+    skip: int
+    rows_per_block: int
+    block_stride: int
+    row_stride: int
+    offsets: NDArray[np.int64]
+
+
+class Integration(NamedTuple):
+    """All samples of one integration of a subband: complex64, bool and float32."""
+
+    visdata: Samples
+    flags: Samples
+    nsamples: Samples
 
 
 class SampleReader:
     """One data set of a subband file (visdata, flags or nsamples), read by rows in its own blocks.
 
-    Attributes
+    Parameters
     ----------
-    offsets : (48, 2) int64
-        Where channel and polarization lie inside one row block of the buffer that `read` fills [samples].
-    rows_per_block, block_stride, row_stride : int
-        Sample of row r: ``buffer[(r // rows_per_block) * block_stride + (r % rows_per_block) * row_stride + offset]``,
-        with r counted from the first row of the first block read.
+    dataset : h5py.Dataset
+        Shape (rows, ..., 48, 2).
+    dtype : type
+        Of the samples that are wanted.
+    fd : int
+        Descriptor of the same file.
+    ascending : bool
+        Whether the file's channels ascend in frequency.
     """
 
-    def __init__(self, dataset: h5py.Dataset, dtype: type[np.generic], fd: int) -> None:
+    def __init__(self, dataset: h5py.Dataset, dtype: type[np.generic], fd: int, *, ascending: bool) -> None:
         self._dataset = dataset
         self._dtype = np.dtype(dtype)
         self._fd = fd
@@ -53,31 +91,26 @@ class SampleReader:
         # Blocks at an edge are stored whole, so a block's strides do not depend on where it is.
         chan, pol = np.meshgrid(np.arange(n_chan), np.arange(n_pol), indexing="ij")
         block = (chan // chans) * -(-n_pol // pols) + pol // pols
-        self.offsets = (block * rows * chans * pols + (chan % chans) * pols + pol % pols).astype(np.int64)
+        offsets = (block * rows * chans * pols + (chan % chans) * pols + pol % pols).astype(np.int64)
+        self.offsets = offsets if ascending else np.ascontiguousarray(offsets[::-1])
         self.rows_per_block = rows
         self.row_stride = chans * pols
         self.block_stride = -(-n_chan // chans) * -(-n_pol // pols) * rows * chans * pols
 
-    def read(self, first: int, n_rows: int) -> tuple[NDArray[Any], int]:
-        """Read rows, and return them in the file's blocks.
-
-        Parameters
-        ----------
-        first, n_rows : int
-            The rows wanted.
-
-        Returns
-        -------
-        buffer : 1-d ndarray
-            Samples in the order of the file's blocks (see the class); valid until the next read.
-        skip : int
-            Rows of the buffer that come before the first one wanted.
+    def read(self, first: int, n_rows: int) -> Samples:
+        """Read rows.
 
         Raises
         ------
         OSError
-            The file ends before the block does, or cannot be read.
+            They cannot be read.
+        EOFError
+            The file ends before they do.
         """
+        values, skip = self._read_blocks(first, n_rows)
+        return Samples(values, skip, self.rows_per_block, self.block_stride, self.row_stride, self.offsets)
+
+    def _read_blocks(self, first: int, n_rows: int) -> tuple[NDArray[Any], int]:
         if self._blocks is None:
             rows = self._dataset[first : first + n_rows]
             return np.ascontiguousarray(rows, self._dtype).reshape(-1), 0
@@ -96,7 +129,6 @@ class SampleReader:
             else:
                 _read_exactly(self._fd, part, int(addresses[start]))
         return buffer, first - block * self.rows_per_block
-
 
     def _buffer(self, size: int) -> NDArray[Any]:
         """Return the reader's own memory: fresh pages from the system cost more than reading into them."""
@@ -131,9 +163,10 @@ class SubbandReader:
         try:
             self.check_unchanged()
             self._file = h5py.File(self._path, "r", locking=False)
-            self.visdata = SampleReader(self._file["Data/visdata"], np.complex64, self._fd)
-            self.flags = SampleReader(self._file["Data/flags"], np.bool_, self._fd)
-            self.nsamples = SampleReader(self._file["Data/nsamples"], np.float32, self._fd)
+            data = self._file["Data"]
+            self._parts = [
+                SampleReader(data[name], dtype, self._fd, ascending=header.ascending) for name, dtype in _DATASETS
+            ]
         except (OSError, KeyError, RuntimeError, ValueError) as error:
             os.close(self._fd)
             if isinstance(error, FileChangedError):
@@ -149,8 +182,8 @@ class SubbandReader:
         self._file.close()
         os.close(self._fd)
 
-    def read_integration(self, index: int) -> tuple[tuple[NDArray[Any], int], ...]:
-        """Read visdata, flags and nsamples of one integration, each as `SampleReader.read` returns it.
+    def read_integration(self, index: int) -> Integration:
+        """Read one integration.
 
         Raises
         ------
@@ -159,9 +192,9 @@ class SubbandReader:
         UnreadableFileError
             The disk or the file system fails.
         """
-        n = self._header.ant_1.size
+        n = self._header.n_baselines
         try:
-            return tuple(part.read(index * n, n) for part in (self.visdata, self.flags, self.nsamples))
+            return Integration(*(part.read(index * n, n) for part in self._parts))
         except EOFError as error:
             raise TruncatedFileError(f"ends inside integration {index}", path=self._path, remedy=_COPY_AGAIN) from error
         except (OSError, RuntimeError) as error:

@@ -16,7 +16,7 @@ import casacore.tables as ct
 import numpy as np
 
 from dsa110_contimg.conversion import kernels
-from dsa110_contimg.conversion.kernels import Rows, Samples, Tile
+from dsa110_contimg.conversion.kernels import Rows, Tile
 from dsa110_contimg.conversion.writers.result import WriteResult
 from dsa110_contimg.errors import IncompleteGroupError, InputError, ZeroFilledError
 from dsa110_contimg.ms.layout import add_bulk_column, create_ms, fill_weights
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dsa110_contimg.conversion.plan import ConversionPlan
-    from dsa110_contimg.uvh5.header import SubbandHeader
-    from dsa110_contimg.uvh5.visibilities import SampleReader
+    from dsa110_contimg.uvh5.visibilities import Samples
 
 log = logging.getLogger(__name__)
 
@@ -156,14 +155,10 @@ class _Pass:
             for k in range(header.n_times):
                 if self._stop.is_set():
                     return
-                parts = [
-                    _samples(part, read, header)
-                    for part, read in zip(
-                        (reader.visdata, reader.flags, reader.nsamples), reader.read_integration(k), strict=True
-                    )
-                ]
+                samples = reader.read_integration(k)
                 phasors = np.exp(1j * self.plan.turn_m[k, :, None] * phase_per_m).astype(np.complex64)
-                found = kernels.turn_and_flag(*parts, self.rows, phasors, tile, self._usual_nsamples(parts[2]))
+                usual = self._usual_nsamples(samples.nsamples)
+                found = kernels.turn_and_flag(samples, self.rows, phasors, tile, usual)
                 n_zero += found.n_zero
                 uniform &= found.uniform
                 if found.n_flagged == 0 and found.uniform:
@@ -239,30 +234,18 @@ class _Output:
             self._files["MODEL_DATA"].write(time, self._block, tile_of_model)
 
 
-def _samples(part: SampleReader, read: tuple[NDArray[np.generic], int], header: SubbandHeader) -> Samples:
-    """Describe what was read, with the channels in ascending order."""
-    offsets = part.offsets[::-1] if header.freq_hz[0] > header.freq_hz[-1] else part.offsets
-    return Samples(*read, part.rows_per_block, part.block_stride, part.row_stride, np.ascontiguousarray(offsets))
-
-
 def _write_weight_spectrum(plan: ConversionPlan, ms_path: Path, good: list[int]) -> None:
     """Add WEIGHT_SPECTRUM to a Measurement Set whose nsamples vary; a missing subband weighs nothing."""
     log.info("nsamples vary: WEIGHT_SPECTRUM is written")
     add_bulk_column(ms_path, "WEIGHT_SPECTRUM", plan.description)
-    place = plan.row
+    tile = np.empty((plan.row.size, CHANNELS_PER_SUBBAND, 2), np.float32)
     with TileFile(ms_path, "WEIGHT_SPECTRUM", plan.description) as file:
         for subband in good:
             header = plan.headers[subband]
             with SubbandReader(header) as reader:
-                part = reader.nsamples
                 for k in range(header.n_times):
-                    values, skip = part.read(k * place.size, place.size)
-                    samples = _samples(part, (values, skip), header)
-                    rows = np.arange(place.size) + skip
-                    start = rows // part.rows_per_block * part.block_stride
-                    start += rows % part.rows_per_block * part.row_stride
-                    tile = np.empty((place.size, CHANNELS_PER_SUBBAND, 2), np.float32)
-                    tile[place] = values[start[:, None, None] + samples.offsets]
+                    samples = reader.read_integration(k).nsamples
+                    kernels.take(samples, plan.row, tile)
                     file.write(k, plan.block(subband), plan.weight(tile))
 
 
