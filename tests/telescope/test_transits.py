@@ -60,8 +60,7 @@ def test_a_day_can_have_two_transits_and_one_sidereal_day_less_can_have_none():
 @pytest.mark.parametrize("shift_deg", [-0.02, 0.02])
 def test_on_both_sides_of_midnight(shift_deg):
     """A source that transits 5 s before 0h UTC, and one 5 s after, are found by a range that spans it."""
-    lst = 360 - hour_angle_and_dec(0.0, 0.0, 60954.0, HEADER_SITE)[0]
-    ra = -lst % 360 + shift_deg
+    ra = hour_angle_and_dec(0.0, 50.0, 60954.0, HEADER_SITE)[0] % 360 + shift_deg
     (transit,) = find_transits(ra, 50.0, 60953.99, 60954.01, HEADER_SITE)
     assert_on_meridian(ra, 50.0, transit)
     assert utc_of(transit.mjd).day == (5 if transit.mjd < 60954 else 6)

@@ -17,10 +17,12 @@ import numpy as np
 
 from dsa110_contimg.catalogue.calibrators import find_calibrator
 from dsa110_contimg.catalogue.candidates import SUITABLE_POWER, Candidate, Strip, find_candidates, look_at
-from dsa110_contimg.conversion.batch import convert_groups
+from dsa110_contimg.conversion.batch import FailedGroup, convert_groups
 from dsa110_contimg.conversion.checks import read_group
 from dsa110_contimg.conversion.model import CalibratorModel
-from dsa110_contimg.errors import IncompleteGroupError, NoGroupsError, UsageError
+from dsa110_contimg.conversion.provenance import read_provenance
+from dsa110_contimg.errors import IncompleteGroupError, NoGroupsError, OutputExistsError, UsageError
+from dsa110_contimg.naming import ms_name
 from dsa110_contimg.telescope.transits import nearest_transit, utc_of
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dsa110_contimg.catalogue.calibrators import Calibrator
-    from dsa110_contimg.conversion.batch import FailedGroup, Watcher
+    from dsa110_contimg.conversion.batch import Watcher
     from dsa110_contimg.conversion.group import ConversionOptions, ConvertedMs
     from dsa110_contimg.conversion.grouping import SubbandGroup
     from dsa110_contimg.conversion.model import ModelKind
@@ -138,7 +140,8 @@ def convert_calibrator_groups(
     Yields
     ------
     ConvertedMs or FailedGroup
-        As `convert_groups`, whose errors are raised here too.
+        As `convert_groups`, whose errors are raised here too. A Measurement Set that is there already with another
+        kind of model is a failure, unless it is to be overwritten.
     """
     by_source: dict[Calibrator, list[SubbandGroup]] = defaultdict(list)
     for item in found:
@@ -146,7 +149,27 @@ def convert_calibrator_groups(
     for source, groups in by_source.items():
         model = CalibratorModel(source, source.spectrum, kind)
         chosen = replace(options, calibrator=model, phase_centre=model.phase_centre)
-        yield from convert_groups(groups, output_dir, chosen, watcher)
+        for group in groups:
+            ms = output_dir / ms_name(group.id, source.label)
+            if not options.overwrite and _kind_of(ms) not in {kind, None}:
+                error = OutputExistsError(
+                    f"is there already, with the {_kind_of(ms)} model",
+                    path=ms,
+                    remedy="Give --overwrite to replace it.",
+                )
+                log.error("convert %s: %s", group.id, error, extra={"stage": "convert", "group": group.id})
+                yield FailedGroup(group.id, error)
+            else:
+                yield from convert_groups([group], output_dir, chosen, watcher)
+
+
+def _kind_of(ms: Path) -> str | None:
+    """Kind of model in a Measurement Set; None where there is none, or it does not say."""
+    try:
+        facts = read_provenance(ms)["calibrator"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(facts["model"]) if facts else None
 
 
 def point_groups(groups: Sequence[SubbandGroup]) -> list[tuple[Strip, list[SubbandGroup]]]:

@@ -90,7 +90,7 @@ class CalibratorModel:
             "beam": self.beam.description if self.kind == "apparent" else None,
             "transit_utc": utc_of(transit.mjd).replace(tzinfo=None).isoformat(timespec="milliseconds"),
             "offset_deg": transit.dec_deg - float(np.degrees(header.dec_rad)),
-            "beam_power_at_transit": float(self._beam_power(plan, np.array([transit.mjd]), np.array([REFERENCE_HZ]))),
+            "beam_power_at_transit": self._beam_power(plan, np.array([transit.mjd]), np.array([REFERENCE_HZ])).item(),
         }
 
     def _beam_power(
