@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from dsa110_contimg.config.logs import stage_line
 from dsa110_contimg.conversion.group import ConversionOptions, ConvertedMs, convert_group
 from dsa110_contimg.conversion.grouping import find_groups
-from dsa110_contimg.errors import ContimgError, DiskFullError
+from dsa110_contimg.errors import ContimgError
 from dsa110_contimg.storage.publish import clear_dead_partials, require_writable
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def convert_subband_groups_to_ms(
     NoGroupsError
         There is no group in that range.
     OutputError
-        The output directory cannot be written at all, or its disk is full.
+        The output directory cannot be written at all.
     """
     options = options or ConversionOptions()
     listing = find_groups(Path(input_dir), start, end, tolerance_s=tolerance_s, min_subbands=options.min_subbands)
@@ -105,8 +105,7 @@ def convert_groups(
     Raises
     ------
     OutputError
-        The output or scratch directory cannot be written at all; or its disk is full, when no further group has a
-        chance.
+        The output or scratch directory cannot be written at all.
     """
     for directory in {output_dir, options.scratch or output_dir}:
         require_writable(directory)
@@ -116,8 +115,6 @@ def convert_groups(
             watcher.begin(group)
         try:
             converted = convert_group(group, output_dir, options, watcher.advance if watcher else _ignore)
-        except DiskFullError:
-            raise
         except ContimgError as error:
             log.error("convert %s: %s", group.id, error, extra={"stage": "convert", "group": group.id})  # noqa: TRY400
             outcome: ConvertedMs | FailedGroup = FailedGroup(group.id, error)
