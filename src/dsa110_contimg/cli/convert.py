@@ -18,8 +18,17 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from dsa110_contimg.conversion.batch import FailedGroup
+    from dsa110_contimg.conversion.calibrators import CalibratorGroup
     from dsa110_contimg.conversion.group import ConvertedMs
     from dsa110_contimg.conversion.grouping import GroupListing, SubbandGroup
+    from dsa110_contimg.errors import NoGroupsError
+
+
+class ModelName(StrEnum):
+    """What MODEL_DATA of a calibrator holds."""
+
+    APPARENT = "apparent"
+    INTRINSIC = "intrinsic"
 
 
 class WriterName(StrEnum):
@@ -46,6 +55,15 @@ def convert(
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; default: one per core.")] = None,
     average_channels: Annotated[int, typer.Option(metavar="N", help="Average N channels (divides 48).")] = 1,
     average_times: Annotated[int, typer.Option(metavar="N", help="Average N integrations (divides the group's).")] = 1,
+    calibrator: Annotated[
+        str | None, typer.Option(metavar="NAME|auto", help="Write <group>_<name>.ms too where it transits.")
+    ] = None,
+    calibrator_only: Annotated[
+        bool, typer.Option("--calibrator-only", help="Write the calibrator's Measurement Sets alone.")
+    ] = False,
+    model: Annotated[
+        ModelName, typer.Option(help="MODEL_DATA of the calibrator: through the drifting beam, or without it.")
+    ] = ModelName.APPARENT,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace Measurement Sets that are there.")] = False,
     scratch: Annotated[Path | None, typer.Option(metavar="DIR", help="Write on this disk first.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the groups, and write nothing.")] = False,
@@ -59,6 +77,7 @@ def convert(
     settings = session.settings
     # Imported here: a help text needs none of it.
     from dsa110_contimg.conversion.batch import FailedGroup, convert_groups
+    from dsa110_contimg.conversion.calibrators import convert_calibrator_groups
     from dsa110_contimg.conversion.group import ConversionOptions
     from dsa110_contimg.conversion.grouping import find_groups
     from dsa110_contimg.conversion.helpers import parse_phase_centre
@@ -85,15 +104,44 @@ def convert(
         min_subbands=options.min_subbands,
     )
     listing.require_groups()
+    crossed, reason = _calibrator_groups(listing, calibrator, only=calibrator_only)
+    report = listing.as_dict() | {"calibrators": [item.as_dict() for item in crossed]}
     if dry_run:
-        _show(session, as_json=as_json, report=listing.as_dict(), table=_listing_table(listing))
+        _show(session, as_json=as_json, report=report, table=_listing_table(listing, crossed))
+        if reason:
+            raise reason
         return
-    with _progress(session, listing) as watcher:
-        outcomes = list(convert_groups(listing.groups, output_dir, options, watcher))
-    report = listing.as_dict() | {"groups": [outcome.as_dict() for outcome in outcomes]}
+    groups = () if calibrator_only else listing.groups
+    with _progress(session, len(groups) + len(crossed)) as watcher:
+        outcomes = [
+            *convert_groups(groups, output_dir, options, watcher),
+            *convert_calibrator_groups(crossed, output_dir, options, model.value, watcher),
+        ]
+    report["groups"] = [outcome.as_dict() for outcome in outcomes]
     _show(session, as_json=as_json, report=report, table=_outcome_table(outcomes))
+    if reason:
+        raise reason
     if any(isinstance(outcome, FailedGroup) for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _calibrator_groups(
+    listing: GroupListing, name: str | None, *, only: bool
+) -> tuple[list[CalibratorGroup], NoGroupsError | None]:
+    """Find the groups that the calibrator crosses; if there is none, the groups themselves are converted first."""
+    from dsa110_contimg.conversion.calibrators import find_calibrator_groups
+    from dsa110_contimg.errors import NoGroupsError, UsageError
+
+    if name is None:
+        if only:
+            raise UsageError("--calibrator-only without a calibrator", remedy="Add --calibrator NAME, or auto.")
+        return [], None
+    try:
+        return find_calibrator_groups(listing.groups, name), None
+    except NoGroupsError as error:
+        if only:
+            raise
+        return [], error
 
 
 def _show(session: Session, *, as_json: bool, report: dict[str, Any], table: Table) -> None:
@@ -125,13 +173,13 @@ class _Bars:
 
 
 @contextmanager
-def _progress(session: Session, listing: GroupListing) -> Iterator[_Bars]:
+def _progress(session: Session, n_groups: int) -> Iterator[_Bars]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = ("{task.description}", BarColumn(), "{task.percentage:>3.0f}%", TextColumn("{task.fields[rate]}"))
     shown = session.console.is_terminal and not session.log_json
     with Progress(*columns, TimeRemainingColumn(), console=session.console, disable=not shown) as progress:
-        yield _Bars(progress, len(listing.groups))
+        yield _Bars(progress, n_groups)
 
 
 def _table(*headings: str) -> Table:
@@ -145,12 +193,13 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _listing_table(listing: GroupListing) -> Table:
+def _listing_table(listing: GroupListing, crossed: list[CalibratorGroup]) -> Table:
     from dsa110_contimg.config.logs import human_bytes
 
     table = _table("group", "verdict", "subbands", "missing", "size", "remarks")
     for group in listing.groups:
         remarks = [*group.warnings, *(f"{item.path.name}: {item.outcome}" for item in group.set_aside)]
+        remarks += [f"{item.candidate.calibrator.label} transits" for item in crossed if item.group.id == group.id]
         missing = ", ".join(map(str, group.missing))
         table.add_row(
             group.id, group.verdict, str(len(group.present)), missing, human_bytes(group.size_bytes), "\n".join(remarks)

@@ -13,6 +13,7 @@ from dsa110_contimg.conversion.checks import SetAside, read_group
 from dsa110_contimg.conversion.helpers import PhaseCentre
 from dsa110_contimg.conversion.plan import Averaging, plan_conversion
 from dsa110_contimg.conversion.provenance import Provenance, record
+from dsa110_contimg.conversion.smearing import EDGE_DEG, smearing
 from dsa110_contimg.conversion.writers import get_writer
 from dsa110_contimg.errors import DuplicateSubbandError, IncompleteGroupError, MeasurementSetError, OutputExistsError
 from dsa110_contimg.ms.checks import check_ms
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from dsa110_contimg.conversion.grouping import SubbandGroup
     from dsa110_contimg.conversion.model import CalibratorModel
+    from dsa110_contimg.conversion.plan import ConversionPlan
     from dsa110_contimg.telescope.stations import Stations
 
 log = logging.getLogger(__name__)
@@ -209,6 +211,8 @@ def _convert(
         averaging=options.averaging,
         obs_mode=options.calibrator.OBS_MODE if options.calibrator else OBSERVE_TARGET,
     )
+    if options.averaging.is_on:
+        _state_smearing(group_id, plan)
     with partial_directory(options.scratch or final.parent, group_id) as partial:
         product = partial / final.name
         written = get_writer(options.writer)(
@@ -233,6 +237,15 @@ def _convert(
     seconds = time.monotonic() - started
     outcome: Literal["complete", "partial"] = "partial" if missing else "complete"
     return ConvertedMs(group_id, final, outcome, missing, set_aside, seconds, bytes_in, bytes_out)
+
+
+def _state_smearing(group_id: str, plan: ConversionPlan) -> None:
+    lost = smearing(plan)
+    log.info(
+        "%s: averaging %d channels and %d integrations takes %.2g%% of a source %.1f deg off axis, and "
+        "%.2g%% of it on the longest baseline",
+        *(group_id, plan.averaging.channels, plan.averaging.times, 100 * lost.mean, EDGE_DEG, 100 * lost.longest),
+    )
 
 
 def _require(n_good: int, set_aside: tuple[SetAside, ...], min_subbands: int) -> None:

@@ -64,7 +64,7 @@ def describe(provenance: Provenance) -> dict[str, Any]:
         "format": FORMAT,
         "group": provenance.group,
         "files": [
-            {"subband": sb, "path": str(h.path), "bytes": h.size_bytes, "zeros": round(written.zeros[sb], 6)}
+            {"subband": sb, "path": str(h.path.absolute()), "bytes": h.size_bytes, "zeros": round(written.zeros[sb], 6)}
             for sb, h in used.items()
         ],
         "set_aside": [item.as_dict() for item in provenance.set_aside],
@@ -103,7 +103,7 @@ def _messages(facts: dict[str, Any]) -> list[str]:
         *(f"set aside, {item['outcome']}: {item['path']}: {item['reason']}" for item in facts["set_aside"]),
         f"phase centre {centre['kind']}: ICRS {centre['ra_deg']:.8f} {centre['dec_deg']:.8f} deg",
         f"site {site}; UT1-UTC {facts['ut1_utc_s']:.6f} s ({facts['earth_orientation']})",
-        f"UVW are turned rigidly: divide the pixel size of an image by the aberration {facts['aberration_scale']:.8f}",
+        f"UVW are turned rigidly: aberration magnifies the sky at its centre by {facts['aberration_scale']:.8f}",
         "settings: " + ", ".join(f"{key} {value}" for key, value in facts["settings"].items()),
         "versions: " + ", ".join(f"{key} {value}" for key, value in facts["versions"].items()),
     ]
