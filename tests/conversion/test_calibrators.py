@@ -104,6 +104,15 @@ def test_auto_takes_one_for_each_strip(tmp_path):
     assert [item.candidate.calibrator.label for item in find_calibrator_groups(groups, "3c147")] == ["3C147"]
 
 
+@pytest.mark.parametrize("subband", [0, 1, 2])
+def test_one_file_with_a_stale_declination_does_not_decide(tmp_path, subband):
+    (group,) = write_groups(tmp_path, [utc_of(TRANSIT.mjd)], n_times=2)
+    subband_files.replace(group.files[subband], "Header/extra_keywords/phase_center_dec", np.radians(54.1))
+    subband_files.replace(group.files[subband], "Header/phase_center_app_dec", np.radians(54.1))
+    ((strip, _),) = point_groups([group])
+    assert strip.dec_deg == pytest.approx(54.57)
+
+
 def test_what_never_reaches_the_strip_is_refused_by_name(tmp_path):
     groups = write_groups(tmp_path, around_transit(0.5), n_times=2)
     with pytest.raises(UsageError, match=r"3C286 never comes into the beam: .* 24\.19 deg, .* of its power"):

@@ -21,9 +21,10 @@ from dsa110_contimg.conversion.batch import FailedGroup, convert_groups
 from dsa110_contimg.conversion.checks import read_group
 from dsa110_contimg.conversion.model import CalibratorModel
 from dsa110_contimg.conversion.provenance import read_provenance
-from dsa110_contimg.errors import IncompleteGroupError, NoGroupsError, OutputExistsError, UsageError
+from dsa110_contimg.errors import IncompleteGroupError, InputError, NoGroupsError, OutputExistsError, UsageError
 from dsa110_contimg.naming import ms_name
 from dsa110_contimg.telescope.transits import nearest_transit, utc_of
+from dsa110_contimg.uvh5.header import read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from dsa110_contimg.conversion.grouping import SubbandGroup
     from dsa110_contimg.conversion.model import ModelKind
     from dsa110_contimg.telescope.transits import Transit
+    from dsa110_contimg.uvh5.header import SubbandHeader
 
 log = logging.getLogger(__name__)
 
@@ -183,15 +185,7 @@ def point_groups(groups: Sequence[SubbandGroup]) -> list[tuple[Strip, list[Subba
     NoGroupsError
         None of them can be read, or there are none.
     """
-    pointings: list[Strip | None] = []
-    for group in groups:
-        try:
-            header = next(iter(read_group(group.files).headers.values()))
-        except IncompleteGroupError as error:
-            log.warning("%s: its pointing is not known: %s", group.id, error)
-            pointings.append(None)
-        else:
-            pointings.append(Strip(float(np.degrees(header.dec_rad)), header.site))
+    pointings = [_pointing(group) for group in groups]
     known = next((pointing for pointing in pointings if pointing), None)
     if known is None:
         raise NoGroupsError(f"none of {len(pointings)} groups has headers that can be read")
@@ -205,6 +199,27 @@ def point_groups(groups: Sequence[SubbandGroup]) -> list[tuple[Strip, list[Subba
         else:
             strips.append((known, [group]))
     return strips
+
+
+def _pointing(group: SubbandGroup) -> Strip | None:
+    """Where most of a group's files say that it points; None if they cannot be read."""
+    paths = dict(sorted(group.files.items()))
+    try:
+        # Where two agree they are believed: all sixteen take half a second to read.
+        said = {_strip(read_header(path)) for path in list(paths.values())[:: max(len(paths) - 1, 1)]}
+    except InputError:
+        said = set()
+    if len(said) == 1:
+        return said.pop()
+    try:
+        return _strip(next(iter(read_group(paths).headers.values())))
+    except IncompleteGroupError as error:
+        log.warning("%s: its pointing is not known: %s", group.id, error)
+        return None
+
+
+def _strip(header: SubbandHeader) -> Strip:
+    return Strip(float(np.degrees(header.dec_rad)), header.site)
 
 
 def _brightest(strips: list[tuple[Strip, list[SubbandGroup]]], window_s: float | None) -> list[CalibratorGroup]:
