@@ -190,8 +190,20 @@ def test_a_few_files_that_repeat_a_start_are_named(tmp_path, seconds):
     (group,) = listing.groups
     assert group.files == files  # sb15 is not taken from the repeated ones
     assert outcomes(group.set_aside) == dict.fromkeys(repeated.values(), "duplicate")
-    assert f"{seconds:+d} s away" in group.set_aside[0].reason
+    assert f"under a name {seconds:+d} s away, with 2 more" in group.set_aside[0].reason
     assert listing.set_aside == group.set_aside
+
+
+def test_a_file_that_repeats_the_start_before_is_reported_with_the_group_that_lacks_it(tmp_path):
+    one = write_group(tmp_path)
+    two = write_group(tmp_path, start=later(77), subbands=[sb for sb in range(16) if sb != 8])
+    repeated = write_subband(path_of(tmp_path, 8, later(78)), 8, seed=99)
+    first, second = find_groups(tmp_path).groups
+    assert (first.files, first.set_aside) == (one, ())
+    assert (second.files, second.missing) == (two, (8,))
+    assert outcomes(second.set_aside) == {repeated: "duplicate"}
+    assert "repeats the start of 2025-10-05T12:30:00_sb00.hdf5" in second.set_aside[0].reason
+    assert "+78 s away, alone" in second.set_aside[0].reason
 
 
 def test_a_repeated_start_minutes_later_is_a_bogus_time(tmp_path):

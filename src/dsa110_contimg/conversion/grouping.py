@@ -96,7 +96,8 @@ def group_starts(
     starts
         The good files; those of one subband and start that occur twice are read and compared.
     bad
-        Files that were set aside already. One whose name falls among those of a group is reported with it.
+        Files that were set aside already. One whose name falls among those of a group is reported with it, and so
+        is one that repeats the start of an earlier group (or else with that group).
     tolerance_s, min_subbands
         As of `find_groups`.
 
@@ -108,26 +109,26 @@ def group_starts(
         The bad files that belong to no group.
     """
     drafts: list[_Draft] = []
+    homeless: list[tuple[SetAside, _Draft | None]] = [(item, None) for item in bad]
     taken: set[str] = set()
     for together in _same_start(starts):
         start_mjd = _most_common(start.start_mjd for start in together)
         sets, repeated = split_repeats(together, tolerance_s, min_subbands)
+        first = len(drafts)
         for one in sets:
             gid = group_id_from_mjd(start_mjd)
             while gid in taken:
                 gid = next_group_id(gid)
             taken.add(gid)
-            files, set_aside = settle_rivals(one)
-            drafts.append(_Draft(gid, start_mjd, one, files, [*set_aside, *repeated]))
-            repeated = []
+            drafts.append(_Draft(gid, start_mjd, one, *settle_rivals(one)))
+        homeless += [(item, drafts[first]) for item in repeated]
     strays = []
-    for item in bad:
-        name_time = _name_of(item).time
-        near = [draft for draft in drafts if draft.spans(name_time, tolerance_s)]
-        if near:
-            min(near, key=lambda draft: (draft.away_s(name_time), draft.id)).set_aside.append(item)
-        else:
+    for item, otherwise in homeless:
+        home = _nearest(drafts, _name_of(item).time, tolerance_s) or otherwise
+        if home is None:
             strays.append(item)
+        else:
+            home.set_aside.append(item)
     return sorted((draft.finish(tolerance_s, min_subbands) for draft in drafts), key=lambda g: g.id), sorted(strays)
 
 
@@ -264,6 +265,12 @@ def _same_start(starts: Iterable[StartInfo]) -> list[list[StartInfo]]:
 def _most_common(values: Iterable[float]) -> float:
     """Return the value that most have; of equally common ones the smallest."""
     return min(Counter(values).items(), key=lambda item: (-item[1], item[0]))[0]
+
+
+def _nearest(drafts: Iterable[_Draft], name_time: datetime, tolerance_s: float) -> _Draft | None:
+    """Find the group among whose names a time falls."""
+    near = (draft for draft in drafts if draft.spans(name_time, tolerance_s))
+    return min(near, key=lambda draft: (draft.away_s(name_time), draft.id), default=None)
 
 
 def _verdict(n_good: int, n_lost: int, min_subbands: int) -> Verdict:

@@ -169,8 +169,8 @@ def _repeats(start: StartInfo, others: Sequence[StartInfo], n_files: int) -> Set
     later_s = (start.name_time - others[0].name_time).total_seconds()
     return SetAside.from_error(
         DuplicateSubbandError(
-            f"one of {n_files} files that repeat the start of {others[0].path.name} and its group, "
-            f"under names {later_s:+.0f} s away",
+            f"repeats the start of {others[0].path.name} and its group under a name {later_s:+.0f} s away, "
+            + ("alone" if n_files == 1 else f"with {n_files - 1} more"),
             path=start.path,
             remedy="See whether the writer was started again; they are too few to be a group of their own.",
         )
