@@ -89,8 +89,9 @@ def _write_with_pyuvdata(
         warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         group, set_aside = _read_group(plan, min_subbands, progress)
-        _turn(group, plan)
+        # What is not finite goes first: turned, it would be more of the same, and numpy would warn.
         zeros = _flag(group)
+        _turn(group, plan)
         with output_errors(ms_path):
             group.write_ms(str(ms_path), run_check=False, clobber=False)
     good = sorted(set(plan.headers) - set(set_aside))
