@@ -29,7 +29,10 @@ needs_casa = pytest.mark.skipif(
 )
 
 # What CASA says whatever it is given: (origin, text), each a regular expression.
-OWN_NOISE: tuple[tuple[str, str], ...] = ()
+OWN_NOISE: tuple[tuple[str, str], ...] = (
+    # casadata's table of leap seconds is older than the clock of this machine allows.
+    (r"MeasTable::dUTC", r"Leap second table|Until the table is updated|times and coordinates derived from UTC"),
+)
 
 _SITE = """
 measurespath = {data!r}

@@ -5,6 +5,7 @@ import shutil
 import casacore.tables as ct
 import numpy as np
 import pytest
+
 from casa import needs_casa, run_casa
 
 pytestmark = [pytest.mark.casa, needs_casa]

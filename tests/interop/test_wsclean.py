@@ -7,6 +7,7 @@ import subprocess
 import casacore.tables as ct
 import numpy as np
 import pytest
+
 from sky_image import fluxes_of, measure, read_image
 
 pytestmark = [
