@@ -64,6 +64,9 @@ def convert(
     model: Annotated[
         ModelName, typer.Option(help="MODEL_DATA of the calibrator: through the drifting beam, or without it.")
     ] = ModelName.APPARENT,
+    transit_window: Annotated[
+        float | None, typer.Option(metavar="S", min=0, help="Length of the window around a transit; half a group.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace Measurement Sets that are there.")] = False,
     scratch: Annotated[Path | None, typer.Option(metavar="DIR", help="Write on this disk first.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the groups, and write nothing.")] = False,
@@ -104,7 +107,7 @@ def convert(
         min_subbands=options.min_subbands,
     )
     listing.require_groups()
-    crossed, reason = _calibrator_groups(listing, calibrator, only=calibrator_only)
+    crossed, reason = _calibrator_groups(listing, calibrator, transit_window, only=calibrator_only)
     report = listing.as_dict() | {"calibrators": [item.as_dict() for item in crossed]}
     if dry_run:
         _show(session, as_json=as_json, report=report, table=_listing_table(listing, crossed))
@@ -126,7 +129,7 @@ def convert(
 
 
 def _calibrator_groups(
-    listing: GroupListing, name: str | None, *, only: bool
+    listing: GroupListing, name: str | None, window_s: float | None, *, only: bool
 ) -> tuple[list[CalibratorGroup], NoGroupsError | None]:
     """Find the groups that the calibrator crosses; if there is none, the groups themselves are converted first."""
     from dsa110_contimg.conversion.calibrators import find_calibrator_groups
@@ -137,7 +140,7 @@ def _calibrator_groups(
             raise UsageError("--calibrator-only without a calibrator", remedy="Add --calibrator NAME, or auto.")
         return [], None
     try:
-        return find_calibrator_groups(listing.groups, name), None
+        return find_calibrator_groups(listing.groups, name, window_s), None
     except NoGroupsError as error:
         if only:
             raise

@@ -205,6 +205,8 @@ class _Output:
         self._model = shared.model
         description = shared.plan.description
         self._shape = (description.n_baselines, description.tile_channels, 2)
+        if self._model is not None:
+            self._model_tile = np.empty(self._shape, np.complex64)
         if shared.plan.averaging.is_on:
             self._sums = np.zeros(self._shape, np.complex128)
             self._weights = np.zeros(self._shape)
@@ -230,8 +232,8 @@ class _Output:
         if self._model is not None:
             n_channels = self._shape[1]
             flux = self._model[time, self._block * n_channels : (self._block + 1) * n_channels]
-            tile_of_model = np.broadcast_to(flux[None, :, None], self._shape).astype(np.complex64)
-            self._files["MODEL_DATA"].write(time, self._block, tile_of_model)
+            self._model_tile[:] = flux[None, :, None]
+            self._files["MODEL_DATA"].write(time, self._block, self._model_tile)
 
 
 def _write_weight_spectrum(plan: ConversionPlan, ms_path: Path, good: list[int]) -> None:
