@@ -116,7 +116,7 @@ def turn_and_flag(
         tile.nsamples[:] = expected
     else:
         take(samples.nsamples, rows.place, tile.nsamples)
-        uniform = bool((tile.nsamples == expected).all())
+        uniform = bool(expected > 0 and (tile.nsamples == expected).all())
     if samples.flags.values.any() or not uniform:
         _add_flags(samples.flags, rows.place, tile.nsamples, tile.flag)
         n_flagged = int(np.count_nonzero(tile.flag))
