@@ -27,6 +27,13 @@ Every error is a `ContimgError`, and most are also the error of the standard lib
     │   ├── OutputExistsError    (FileExistsError)    it is there already
     │   └── DiskFullError
     ├── MeasurementSetError      (OSError)            not a whole, valid Measurement Set
+    ├── LedgerError                                   the ledger cannot be used, or says no
+    │   ├── LedgerPlaceError     (OSError)            a file system on which SQLite is not safe
+    │   ├── LedgerLockedError    (BlockingIOError)    another daemon owns it
+    │   ├── UnknownGroupError    (LookupError)        no such group in it
+    │   ├── GroupStateError      (ValueError)         the group's state does not allow this
+    │   │   └── AttemptRunningError                   another attempt at it is running
+    │   └── StaleAttemptError    (ValueError)         the attempt is not, or no longer, the current one
     └── MissingToolError         (ImportError)        an optional tool is not installed
 
 A message is one line: what happened, to which file, and what to do about it.
@@ -180,6 +187,34 @@ class DiskFullError(OutputError):
 
 class MeasurementSetError(ContimgError, OSError):
     """Not a whole, valid Measurement Set."""
+
+
+class LedgerError(ContimgError):
+    """The ledger cannot be used, or says no."""
+
+
+class LedgerPlaceError(LedgerError, OSError):
+    """The ledger is where SQLite is not safe, or cannot be opened."""
+
+
+class LedgerLockedError(LedgerError, BlockingIOError):
+    """Another daemon owns the ledger."""
+
+
+class UnknownGroupError(LedgerError, LookupError):
+    """The ledger has no such group."""
+
+
+class GroupStateError(LedgerError, ValueError):
+    """The state of the group does not allow this."""
+
+
+class AttemptRunningError(GroupStateError):
+    """Another attempt at the group is running."""
+
+
+class StaleAttemptError(LedgerError, ValueError):
+    """The attempt is not, or no longer, the group's current one: what it made must not be published."""
 
 
 class MissingToolError(ContimgError, ImportError):  # type: ignore[misc]  # ImportError.path is a str

@@ -15,6 +15,10 @@ from dsa110_contimg.errors import NamingError
 N_SUBBANDS = 16
 PROVENANCE_NAME = "contimg.json"
 """The file in a Measurement Set's directory that says how it was made."""
+LEDGER_NAME = "ledger.sqlite"
+"""The ledger, in the state directory."""
+DECISIONS_NAME = "decisions.jsonl"
+"""The operators' decisions, beside the products."""
 
 _MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 _MAX_NAME_BYTES = 255

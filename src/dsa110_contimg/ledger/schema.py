@@ -1,0 +1,138 @@
+"""The tables. `migrations` makes them; a test keeps the two alike."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time, kept as text that sorts: ``2025-10-05T12:30:00.000000Z``."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Write a time; one without a zone is a mistake."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value.isoformat()} has no time zone")
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Read a time."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+metadata = sa.MetaData()
+
+groups = sa.Table(
+    "groups",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("start_mjd", sa.Float, nullable=False),
+    sa.Column("first_seen_utc", UtcTime, nullable=False),
+    sa.Column("deadline_utc", UtcTime, nullable=False),
+    sa.Column("wanted", sa.Text, nullable=False, server_default="products"),
+    sa.Column("min_subbands", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    # What follows from the other tables, written with them (`consistency` checks it), so that states are quickly found.
+    sa.Column("subbands", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("late", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("current_attempt", sa.Integer),
+    sa.Column("n_attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_transient", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_failure", sa.Text),
+    sa.Column("published", sa.Integer),
+    # Not before this is the group tried again; and whether it was done again for late files, which it is once.
+    sa.Column("not_before_utc", UtcTime),
+    sa.Column("redone", sa.Boolean(create_constraint=False), nullable=False, server_default="0"),
+    sqlite_with_rowid=False,
+)
+sa.Index("ix_groups_start", groups.c.start_mjd)
+sa.Index("ix_groups_open", groups.c.start_mjd, sqlite_where=groups.c.published.is_(None))
+sa.Index("ix_groups_late", groups.c.start_mjd, sqlite_where=sa.text("late != 0 AND redone = 0"))
+
+files = sa.Table(
+    "files",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("path", sa.Text, nullable=False, unique=True),
+    sa.Column("subband", sa.Integer, nullable=False),
+    sa.Column("group_id", sa.Text, sa.ForeignKey("groups.id")),
+    sa.Column("start_mjd", sa.Float),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("mtime_ns", sa.Integer, nullable=False),
+    sa.Column("first_seen_utc", UtcTime, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+)
+sa.Index("ix_files_group", files.c.group_id, files.c.outcome, files.c.subband)
+SET_ASIDE = sa.text("outcome NOT IN ('good', 'late')")  # in these words also where the index is to be used
+sa.Index("ix_files_set_aside", files.c.id, sqlite_where=SET_ASIDE)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("group_id", sa.Text, sa.ForeignKey("groups.id"), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("started_utc", UtcTime, nullable=False),
+    sa.Column("ended_utc", UtcTime),
+    sa.Column("committed", sa.Boolean(create_constraint=False), nullable=False, server_default="0"),
+    sa.Column("replaces", sa.Boolean(create_constraint=False), nullable=False, server_default="0"),
+    sa.Column("pid", sa.Integer),
+    sa.Column("host", sa.Text, nullable=False, server_default=""),
+    sa.Column("exit_code", sa.Integer),
+    sa.Column("failure_kind", sa.Text),
+    sa.Column("message", sa.Text, nullable=False, server_default=""),
+    sa.Column("log_path", sa.Text),
+    sa.Column("stages", sa.JSON, nullable=False, server_default="[]"),
+    sa.UniqueConstraint("group_id", "number", name="uq_attempts_number"),
+    sqlite_autoincrement=True,  # an id is never used again: directories are named by it
+)
+# The promise itself: one current attempt a group.
+sa.Index("uq_attempts_current", attempts.c.group_id, unique=True, sqlite_where=attempts.c.ended_utc.is_(None))
+sa.Index("ix_attempts_ended", attempts.c.ended_utc)
+
+products = sa.Table(
+    "products",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("group_id", sa.Text, sa.ForeignKey("groups.id"), nullable=False),
+    sa.Column("attempt_id", sa.Integer, sa.ForeignKey("attempts.id"), nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("checksum", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("published_utc", UtcTime, nullable=False),
+    sa.Column("retired_utc", UtcTime),
+)
+sa.Index("ix_products_group", products.c.group_id)
+sa.Index("uq_products_path", products.c.path, unique=True, sqlite_where=products.c.retired_utc.is_(None))
+
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("group_id", sa.Text, sa.ForeignKey("groups.id"), nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("when_utc", UtcTime, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+sa.Index("ix_decisions_group", decisions.c.group_id)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("when_utc", UtcTime, nullable=False),
+    sa.Column("group_id", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+sa.Index("ix_events_group", events.c.group_id)
