@@ -1,0 +1,1 @@
+"""Stages as a list, the job that runs them, executors, and the daemon."""

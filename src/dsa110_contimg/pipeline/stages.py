@@ -1,0 +1,90 @@
+"""The stages that a job can run, by name; a new one is a line in the table.
+
+A stage is a function of the job's context: it works in the private scratch directory, and gives what it made. It knows
+nothing of the ledger, of other groups, or of how it was scheduled. Its module is imported in the job alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from dsa110_contimg.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from dsa110_contimg.pipeline.description import BadFile, JobDescription
+
+
+class Made(NamedTuple):
+    """Something a stage made in the scratch directory, to be published; `kind` is a word for it, as ``"ms"``."""
+
+    path: Path
+    kind: str
+
+
+@dataclass
+class JobContext:
+    """What the stages of a job share, each adding to it.
+
+    Attributes
+    ----------
+    description : JobDescription
+    work : Path
+        The private scratch directory.
+    made : list of Made
+        To be published, from all stages.
+    subbands : tuple of int
+        Whose data are in what was made.
+    set_aside : list of BadFile
+        Files that turned out to be bad.
+    """
+
+    description: JobDescription
+    work: Path
+    made: list[Made] = field(default_factory=list)
+    subbands: tuple[int, ...] = ()
+    set_aside: list[BadFile] = field(default_factory=list)
+
+
+class Moved(NamedTuple):
+    """What a stage read and wrote [bytes]."""
+
+    bytes_in: int
+    bytes_out: int
+
+
+class Stage(NamedTuple):
+    """Where a stage is, and how long it may take unless the settings say otherwise [s]."""
+
+    module: str
+    timeout_s: float
+
+    def load(self) -> Callable[[JobContext], Moved]:
+        """Import the stage's function."""
+        return import_module(self.module).run  # type: ignore[no-any-return]
+
+
+STAGES = {
+    "convert": Stage("dsa110_contimg.pipeline.stage_convert", 600.0),
+}
+
+
+def check_stages(names: Iterable[str]) -> tuple[str, ...]:
+    """Check a list of stages.
+
+    Raises
+    ------
+    UsageError
+        It is empty, or has a name that is no stage, or one twice.
+    """
+    found = tuple(names)
+    unknown = [name for name in found if name not in STAGES]
+    if not found or unknown or len(set(found)) < len(found):
+        raise UsageError(
+            f"not a list of stages: {','.join(found) or 'nothing'!r}", remedy=f"There are: {', '.join(STAGES)}."
+        )
+    return found

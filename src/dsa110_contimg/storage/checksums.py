@@ -1,0 +1,41 @@
+"""Checksums of products, be they files or directories."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import xxhash
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_BLOCK_BYTES = 4 << 20
+
+
+class TreeSum(NamedTuple):
+    """A checksum, and the size of what it is of [bytes]."""
+
+    checksum: str
+    size_bytes: int
+
+
+def tree_checksum(path: Path) -> TreeSum:
+    """Sum up a file, or all files of a directory: their names below it, their sizes, and what they hold (XXH3, 128 bits).
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    digest, total = xxhash.xxh3_128(), 0
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    if not files:
+        path.stat()  # what is not there has no checksum
+    for file in files:
+        size_bytes = file.stat().st_size
+        total += size_bytes
+        digest.update(f"{file.relative_to(path).as_posix()}\0{size_bytes}\0".encode())
+        with file.open("rb", buffering=0) as stream:
+            while block := stream.read(_BLOCK_BYTES):
+                digest.update(block)
+    return TreeSum(digest.hexdigest(), total)

@@ -1,0 +1,1 @@
+"""What the daemon says of itself over HTTP: is it well, and how is it going."""
