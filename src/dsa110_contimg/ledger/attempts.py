@@ -200,24 +200,7 @@ class Attempts(Connected):
             row = self._current(connection, attempt_id)
             if row.wanted != Wanted.PRODUCTS:
                 raise StaleAttemptError(f"nothing is wanted of {row.id} any more: an operator decided so")
-            former = schema.products.update().where(_products.group_id == row.id, _products.retired_utc.is_(None))
-            connection.execute(former.values(retired_utc=now))
-            if products:
-                made = {"group_id": row.id, "attempt_id": attempt_id, "published_utc": now}
-                connection.execute(schema.products.insert(), [_product_values(product) | made for product in products])
-            values = _ended(now, "", 0, stages) | {"committed": True}
-            connection.execute(schema.attempts.update().where(_attempts.id == attempt_id).values(values))
-            published = mask_of(subbands)
-            _update_group(
-                connection,
-                row.id,
-                current_attempt=None,
-                published=published,
-                last_failure=None,
-                n_transient=0,
-                not_before_utc=None,
-                reason="",
-            )
+            record_commit(connection, row.id, attempt_id, products, subbands, stages, now)
             set_outcomes(connection, set_aside or {})
             mark_late(connection, [row.id])
             recount(connection, [row.id])
@@ -242,6 +225,35 @@ class Attempts(Connected):
         if row is None:
             raise StaleAttemptError(f"attempt {attempt_id} is not the current one of its group")
         return row
+
+
+def record_commit(
+    connection: sa.Connection,
+    group_id: str,
+    attempt_id: int,
+    products: Sequence[Product],
+    subbands: Iterable[int],
+    stages: Sequence[Stage],
+    when: datetime,
+) -> None:
+    """Write down the products of an attempt, and its end, within a transaction that has checked that it may."""
+    former = schema.products.update().where(_products.group_id == group_id, _products.retired_utc.is_(None))
+    connection.execute(former.values(retired_utc=when))
+    if products:
+        made = {"group_id": group_id, "attempt_id": attempt_id, "published_utc": when}
+        connection.execute(schema.products.insert(), [_product_values(product) | made for product in products])
+    values = _ended(when, "", 0, stages) | {"committed": True}
+    connection.execute(schema.attempts.update().where(_attempts.id == attempt_id).values(values))
+    _update_group(
+        connection,
+        group_id,
+        current_attempt=None,
+        published=mask_of(subbands),
+        last_failure=None,
+        n_transient=0,
+        not_before_utc=None,
+        reason="",
+    )
 
 
 def _update_group(connection: sa.Connection, group_id: str, **values: object) -> None:

@@ -4,7 +4,9 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
+from dsa110_contimg.ledger.adoption import Adoption
 from dsa110_contimg.ledger.attempts import Attempts
+from dsa110_contimg.ledger.consistency import Consistency
 from dsa110_contimg.ledger.decisions import Decisions
 from dsa110_contimg.ledger.events import Events
 from dsa110_contimg.ledger.files import Files
@@ -13,7 +15,7 @@ from dsa110_contimg.ledger.lock import Owner, lock, owner_of
 from dsa110_contimg.ledger.reports import Reports
 
 
-class Ledger(Files, Groups, Attempts, Decisions, Reports, Events):
+class Ledger(Files, Groups, Attempts, Decisions, Reports, Events, Adoption, Consistency):
     """What the pipeline remembers; `open_ledger` opens one.
 
     Every method is one transaction: all of it or nothing, on the disk when it returns. One ledger may be used by many

@@ -109,6 +109,11 @@ class Reports(Connected):
         with self.reading() as connection:
             return {Path(row.path): (row.group_id, product_of(row)) for row in connection.execute(query)}
 
+    def product_paths(self) -> set[Path]:
+        """Give the paths of all products that ever were, retired ones too."""
+        with self.reading() as connection:
+            return {Path(path) for path in connection.scalars(sa.select(schema.products.c.path))}
+
     def set_aside(self, limit: int = 100) -> list[FileSeen]:
         """List the newest files that are not used, the newest first."""
         column = schema.files.c

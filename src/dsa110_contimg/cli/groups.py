@@ -1,0 +1,188 @@
+"""``dsa110-contimg groups``: what became of each group, and what an operator decides about it."""
+
+import getpass
+import platform
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dsa110_contimg.cli.context import Json, begin, emit_json
+from dsa110_contimg.cli.lazy import LightGroup
+from dsa110_contimg.cli.ledger import OutputDir, StateDir, open_existing
+
+if TYPE_CHECKING:
+    from dsa110_contimg.ledger.records import GroupHistory
+
+app = typer.Typer(cls=LightGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+class StateName(StrEnum):
+    """The states of a group."""
+
+    COLLECTING = "collecting"
+    READY = "ready"
+    RUNNING = "running"
+    DONE = "done"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    QUARANTINED = "quarantined"
+    IGNORED = "ignored"
+
+
+GroupIds = Annotated[list[str], typer.Argument(metavar="GROUP...", help="Group ids: 2025-10-05T12:30:00.")]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for those who come later.")]
+
+
+@app.callback()
+def groups() -> None:
+    """List groups, and decide about them."""
+
+
+@app.command("list")
+def list_groups(
+    ctx: typer.Context,
+    states: Annotated[list[StateName] | None, typer.Argument(metavar="[STATE]...", help="Only these states.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Groups from this start on (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Groups up to this start (UTC).")] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="At most so many, the newest.")] = 100,
+    state: StateDir = None,
+    as_json: Json = False,
+) -> None:
+    """List groups, the newest first: collecting, ready, running, done, partial, failed, quarantined or ignored."""
+    session = begin(ctx)
+    from dsa110_contimg.ledger.states import GroupState
+    from dsa110_contimg.naming import parse_utc
+
+    with open_existing(session, state) as ledger:
+        found = ledger.groups(
+            [GroupState(name.value) for name in states or ()],
+            since=parse_utc(since) if since else None,
+            until=parse_utc(until) if until else None,
+            limit=limit,
+        )
+    if as_json:
+        emit_json({"groups": found})
+        return
+    for group in found:
+        typer.echo(f"{group.id:20s} {group.state.value:11s} {len(group.present):2d}/16  {group.reason}".rstrip())
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="Group id: 2025-10-05T12:30:00.")],
+    state: StateDir = None,
+    as_json: Json = False,
+) -> None:
+    """Show all that is known of a group: files, attempts, products, decisions, events."""
+    session = begin(ctx)
+    with open_existing(session, state) as ledger:
+        history = ledger.group(_group_id(group))
+    if as_json:
+        emit_json(history)
+    else:
+        _print(history)
+
+
+@app.command()
+def retry(
+    ctx: typer.Context,
+    group_ids: GroupIds,
+    why: Why = "",
+    state: StateDir = None,
+    output_dir: OutputDir = None,
+    as_json: Json = False,
+) -> None:
+    """Have groups done again: their failures are forgotten, their products replaced when the new ones are there."""
+    _decide(ctx, "retry", group_ids, why, state, output_dir, as_json=as_json)
+
+
+@app.command()
+def ignore(
+    ctx: typer.Context,
+    group_ids: GroupIds,
+    why: Why = "",
+    state: StateDir = None,
+    output_dir: OutputDir = None,
+    as_json: Json = False,
+) -> None:
+    """Want nothing of groups."""
+    _decide(ctx, "ignore", group_ids, why, state, output_dir, as_json=as_json)
+
+
+@app.command()
+def quarantine(
+    ctx: typer.Context,
+    group_ids: GroupIds,
+    why: Why = "",
+    state: StateDir = None,
+    output_dir: OutputDir = None,
+    as_json: Json = False,
+) -> None:
+    """Keep groups from being tried, until they are told to be retried."""
+    _decide(ctx, "quarantine", group_ids, why, state, output_dir, as_json=as_json)
+
+
+def _decide(
+    ctx: typer.Context, what: str, group_ids: list[str], why: str, state: Any, output_dir: Any, *, as_json: bool
+) -> None:
+    """Take one decision about each group; those that refuse it do not keep the others from it."""
+    session = begin(ctx)
+    from dsa110_contimg.errors import GroupStateError, UnknownGroupError
+    from dsa110_contimg.ledger.states import DecisionKind
+
+    ids = [_group_id(text) for text in group_ids]
+    who = f"{getpass.getuser()}@{platform.node()}"
+    report: list[dict[str, str]] = []
+    with open_existing(session, state, output_dir) as ledger:
+        for gid in ids:
+            try:
+                after = ledger.decide(gid, DecisionKind(what), who, why)
+            except (GroupStateError, UnknownGroupError) as error:
+                report.append({"group": gid, "error": str(error)})
+            else:
+                report.append({"group": gid, "state": after.value})
+    if as_json:
+        emit_json({"groups": report})
+    for item in report:
+        if "error" in item:
+            typer.echo(f"error: {item['error']}", err=True)
+        elif not as_json:
+            typer.echo(f"{item['group']:20s} {item['state']}")
+    if any("error" in item for item in report):
+        raise typer.Exit(1)
+
+
+def _group_id(text: str) -> str:
+    """Accept a group id in either form; anything else is wrong usage."""
+    from dsa110_contimg.errors import NamingError, UsageError
+    from dsa110_contimg.naming import compact, expand
+
+    try:
+        return expand(compact(text)) if ":" in text else expand(text)
+    except NamingError as error:
+        raise UsageError(error.message, remedy=error.remedy) from None
+
+
+def _print(history: "GroupHistory") -> None:
+    group = history.group
+    typer.echo(f"{group.id}  {group.state.value}" + (f": {group.reason}" if group.reason else ""))
+    typer.echo(f"wanted {group.wanted.value}; seen {group.first_seen_utc:%FT%TZ}, deadline {group.deadline_utc:%FT%TZ}")
+    for file in history.files:
+        typer.echo(f"  file     {file.path}  {file.outcome} {file.reason}".rstrip())
+    for attempt in history.attempts:
+        outcome = attempt.failure_kind or (
+            "committed" if attempt.committed else "interrupted" if attempt.ended_utc else "running"
+        )
+        typer.echo(f"  attempt  {attempt.number}  {attempt.started_utc:%FT%TZ}  {outcome}  {attempt.message}".rstrip())
+        for stage in attempt.stages:
+            typer.echo(f"    {stage.name}: {stage.seconds:.1f} s")
+        if attempt.log_path is not None:
+            typer.echo(f"    log: {attempt.log_path}")
+    for product in history.products:
+        typer.echo(f"  product  {product.path}" + ("  (retired)" if product.retired_utc else ""))
+    for decision in history.decisions:
+        typer.echo(f"  decision {decision.when_utc:%FT%TZ}  {decision.what.value} by {decision.who}: {decision.why}")
+    for event in history.events:
+        typer.echo(f"  event    {event.when_utc:%FT%TZ}  {event.kind}: {event.text}")

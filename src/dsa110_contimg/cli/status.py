@@ -1,0 +1,113 @@
+"""``dsa110-contimg status``: whether it keeps up, and what failed."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dsa110_contimg.cli.context import Json, Session, begin, emit_json
+from dsa110_contimg.cli.ledger import StateDir, open_existing
+
+if TYPE_CHECKING:
+    from dsa110_contimg.ledger.ledger import Ledger
+    from dsa110_contimg.storage.free_space import FreeSpace
+
+_PROBE_S = 0.4
+"""So long a path may take to say how much room it has."""
+_WATCH_S = 2.0
+_N_FAILURES = 10
+
+
+def status(
+    ctx: typer.Context,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until interrupted.")] = False,
+    state: StateDir = None,
+    as_json: Json = False,
+) -> None:
+    """Show the newest data, the backlog, the lag behind the sky, groups by state, rate, failures, space and workers.
+
+    It reads the ledger alone, and no dead mount delays it. With --watch --json it prints one report after the other.
+    """
+    session = begin(ctx)
+    from dsa110_contimg.storage.free_space import FreeSpace
+
+    probe = FreeSpace()
+    with open_existing(session, state) as ledger:
+        while True:
+            report = report_of(ledger, probe, watched_paths(session, ledger.path.parent))
+            if as_json:
+                emit_json(report)
+            else:
+                typer.echo(("\x1b[H\x1b[2J" if watch and session.output.is_terminal else "") + as_text(report))
+            if not watch:
+                return
+            time.sleep(_WATCH_S)
+
+
+def watched_paths(session: Session, state: Path) -> dict[str, Path]:
+    """Name the directories whose free space matters."""
+    paths = session.settings.paths
+    named = {"input": paths.input, "ms": paths.ms, "scratch": paths.scratch, "state": state, "root": Path("/")}
+    return {name: path for name, path in named.items() if path is not None}
+
+
+def report_of(ledger: "Ledger", probe: "FreeSpace", paths: dict[str, Path]) -> dict[str, Any]:
+    """Say how it goes, for JSON."""
+    from dsa110_contimg.ledger.states import GroupState
+
+    now = datetime.now(UTC)
+    counts = ledger.counts_by_state(now)
+    waiting = (GroupState.COLLECTING, GroupState.READY, GroupState.RUNNING)
+    room = probe.ask(paths.values(), _PROBE_S)
+    return {
+        "time_utc": now,
+        "ledger": ledger.path,
+        "daemon": ledger.owner(),
+        "newest_data_utc": ledger.newest_data(),
+        "newest_product_utc": ledger.newest_product(),
+        "lag_s": ledger.lag_s(now),
+        "backlog": sum(counts[state] for state in waiting),
+        "groups": {state.value: count for state, count in counts.items()},
+        "groups_per_hour": ledger.groups_per_hour(now),
+        "failed_attempts": {kind.value: count for kind, count in ledger.failures_by_kind().items()},
+        "failures": ledger.failures(_N_FAILURES, now),
+        "workers": [
+            {
+                "group": attempt.group_id,
+                "attempt": attempt.number,
+                "pid": attempt.pid,
+                "host": attempt.host,
+                "seconds": (now - attempt.started_utc).total_seconds(),
+            }
+            for attempt in ledger.current_attempts()
+        ],
+        "space": [{"name": name} | space._asdict() for name, space in zip(paths, room, strict=True)],
+        "last_event": next(iter(ledger.events(1)), None),
+    }
+
+
+def as_text(report: dict[str, Any]) -> str:
+    """Say the same for people."""
+    from dsa110_contimg.config.logs import human_bytes
+
+    lag = "nothing is published yet" if report["lag_s"] is None else f"{report['lag_s']:.0f} s behind the sky"
+    lines = [
+        f"daemon   {report['daemon'] or 'not running'}",
+        f"newest   data {_time(report['newest_data_utc'])}, product {_time(report['newest_product_utc'])}: {lag}",
+        f"backlog  {report['backlog']} groups; {report['groups_per_hour']:.0f} published in the last hour",
+        "groups   " + ", ".join(f"{count} {state}" for state, count in report["groups"].items() if count),
+    ]
+    for worker in report["workers"]:
+        where = f"process {worker['pid']} on {worker['host']}" if worker["pid"] else "starting"
+        lines.append(f"worker   {worker['group']}, attempt {worker['attempt']}, {where}, {worker['seconds']:.0f} s")
+    for space in report["space"]:
+        free = space["problem"] or f"{human_bytes(space['free_bytes'])} free of {human_bytes(space['total_bytes'])}"
+        lines.append(f"space    {space['name']}: {space['path']}: {free}")
+    lines += [f"{item.state.value:11s} {item.group_id}: {item.reason}" for item in report["failures"]]
+    return "\n".join(lines)
+
+
+def _time(time_utc: datetime | None) -> str:
+    return "none" if time_utc is None else f"{time_utc:%Y-%m-%dT%H:%M:%SZ}"
