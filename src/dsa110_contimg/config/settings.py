@@ -113,6 +113,58 @@ class LoggingSettings(_Section):
     format: Literal["text", "json"] = Field("text", description="Lines for people, or JSON lines for machines.")
 
 
+class StreamSettings(_Section):
+    """The daemon that takes every group through the stages."""
+
+    stages: tuple[str, ...] = Field(("convert",), min_length=1, description="What is done with a group, in this order.")
+    executor: Literal["process", "dask"] = Field(
+        "process", description="Where jobs run: child processes of the daemon, or a Dask cluster."
+    )
+    dask_address: str | None = Field(
+        None, description="Address of the Dask scheduler. Not set: a cluster of `workers` processes on this machine."
+    )
+    workers: Count = Field(1, ge=1, description="Jobs at once; each has its share of the cores (convert.workers).")
+    memory_gb: Number | None = Field(
+        None, gt=0, allow_inf_nan=False, description="Memory that one job may take [GB]. Not set: as much as there is."
+    )
+    deadline_s: Number = Field(
+        600.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds that a group waits for missing subbands, from when its first file was first seen.",
+    )
+    timeouts_s: dict[str, Number] = Field(
+        default_factory=dict, description="Seconds that a stage may take, by its name, where not the stage's own."
+    )
+    heartbeat_s: Number = Field(
+        120.0, gt=2, allow_inf_nan=False, description="Seconds without a sign of life after which a job is ended."
+    )
+    retry_s: Number = Field(
+        10.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds before a failure that may pass is tried again; four times longer each further time.",
+    )
+    late: Literal["redo", "keep"] = Field(
+        "redo", description="Groups to which subbands come after they were published: redo them once, or keep them."
+    )
+    settle_s: Number = Field(
+        2.0, ge=0, allow_inf_nan=False, description="Seconds for which a file has to stay as it is to be whole."
+    )
+    poll_s: Number | None = Field(
+        None, gt=0, description="List the input directory every so many seconds. Not set: where inotify cannot see."
+    )
+    reserve_gb: Number = Field(
+        100.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Free space [GB] on the root file system below which intake pauses.",
+    )
+    http_port: Count = Field(
+        9110, ge=0, le=65535, description="Port of /healthz and /metrics on 127.0.0.1; 0 is any that is free."
+    )
+
+
 class Settings(BaseSettings):
     """Every setting, validated.
 
@@ -130,6 +182,7 @@ class Settings(BaseSettings):
     paths: PathSettings = Field(default_factory=PathSettings)
     convert: ConvertSettings = Field(default_factory=ConvertSettings)
     telescope: TelescopeSettings = Field(default_factory=TelescopeSettings)
+    stream: StreamSettings = Field(default_factory=StreamSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
 
     @classmethod

@@ -70,7 +70,7 @@ def _start(description: JobDescription) -> _Watch:
     environment.pop("NOTIFY_SOCKET", None)  # only the daemon speaks to systemd
     try:
         with log_path.open("ab") as out:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "dsa110_contimg.pipeline.job", str(description.path), str(theirs)],
                 stdin=subprocess.PIPE,
                 stdout=out,

@@ -58,16 +58,17 @@ class DaskRunner:
     def __init__(self, workers: int, address: str | None) -> None:
         try:
             import dask
-            from distributed import Client, LocalCluster
+            import distributed
         except ImportError as error:
             raise MissingToolError("Dask is not installed", remedy="pip install distributed") from error
+        library: Any = distributed
         dask.config.set({"distributed.scheduler.allowed-failures": 0})
         self._cluster: Any = None
         if address is None:
-            self._cluster = LocalCluster(
+            self._cluster = library.LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=None
             )
-        self._client: Any = Client(address or self._cluster)
+        self._client: Any = library.Client(address or self._cluster)
         self._executor: Any = self._client.get_executor(retries=0, pure=False)
         log.info("attempts run on the Dask cluster at %s", self._client.scheduler.address)
 

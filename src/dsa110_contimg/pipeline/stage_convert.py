@@ -32,9 +32,7 @@ def run(context: JobContext) -> Moved:
     missing = set(converted.missing)
     context.subbands = tuple(subband for subband in sorted(description.files) if subband not in missing)
     context.made.append(Made(converted.ms, "ms"))
-    stage_line(
-        log, "convert", description.group, converted.bytes_in, converted.seconds, attempt=description.attempt_id
-    )
+    stage_line(log, "convert", description.group, converted.bytes_in, converted.seconds, attempt=description.attempt_id)
     return Moved(converted.bytes_in, converted.bytes_out)
 
 

@@ -65,7 +65,7 @@ class Stage(NamedTuple):
 
     def load(self) -> Callable[[JobContext], Moved]:
         """Import the stage's function."""
-        return import_module(self.module).run  # type: ignore[no-any-return]
+        return import_module(self.module).run
 
 
 STAGES = {

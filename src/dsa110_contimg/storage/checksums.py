@@ -20,7 +20,7 @@ class TreeSum(NamedTuple):
 
 
 def tree_checksum(path: Path) -> TreeSum:
-    """Sum up a file, or all files of a directory: their names below it, their sizes, and what they hold (XXH3, 128 bits).
+    """Sum up a file, or all files of a directory: their names below it, sizes, and contents (XXH3, 128 bits).
 
     Raises
     ------

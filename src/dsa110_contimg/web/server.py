@@ -1,0 +1,105 @@
+"""``/healthz`` and ``/metrics`` on 127.0.0.1, in a thread of the daemon."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from dsa110_contimg.errors import ContimgError, UsageError
+from dsa110_contimg.web.metrics import metrics_text
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from pathlib import Path
+    from types import TracebackType
+
+log = logging.getLogger(__name__)
+
+
+class HealthLike(Protocol):
+    """What the daemon knows of itself."""
+
+    workers: int
+    running: dict[str, float]
+    paused: str
+    free_bytes: dict[str, int]
+    stage_seconds: Counter[str]
+    stage_bytes: Counter[str]
+    failures: Counter[str]
+    n_published: int
+    loop_seconds: float
+
+    @property
+    def alive(self) -> bool:
+        """Whether its loop goes round."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+
+
+class HealthServer:
+    """Serves while its block lasts.
+
+    Parameters
+    ----------
+    port : int
+        0: any that is free; see `port` afterwards.
+    health : HealthLike
+    state : Path
+        Where the ledger is.
+
+    Raises
+    ------
+    UsageError
+        The port is taken.
+    """
+
+    def __init__(self, port: int, health: HealthLike, state: Path) -> None:
+        def answer(path: str) -> tuple[int, str, str]:
+            if path == "/healthz":
+                return (200 if health.alive else 503), "application/json", json.dumps(health.as_dict()) + "\n"
+            if path == "/metrics":
+                return 200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(health, state)
+            return 404, "text/plain", "there are /healthz and /metrics\n"
+
+        class Handler(BaseHTTPRequestHandler):
+            timeout = 10
+
+            def do_GET(self) -> None:
+                try:
+                    code, kind, text = answer(self.path.partition("?")[0])
+                except ContimgError as error:
+                    code, kind, text = 503, "text/plain", f"{error}\n"
+                body = text.encode()
+                self.send_response(code)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
+                log.debug(format, *args)
+
+        try:
+            self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        except OSError as error:
+            raise UsageError(
+                f"port {port} of 127.0.0.1 cannot be had ({error.strerror})", remedy="Set stream.http_port."
+            ) from error
+        self._server.daemon_threads = True
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="http")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
