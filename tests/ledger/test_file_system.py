@@ -1,0 +1,62 @@
+import pytest
+
+from dsa110_contimg.errors import LedgerPlaceError
+from dsa110_contimg.ledger.file_system import mount_of, parse_mounts, require_local, why_unsafe
+from dsa110_contimg.ledger.opening import open_ledger
+
+MOUNTS = """\
+22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+23 22 0:40 / {tmp}/nas rw - nfs4 server:/export rw,vers=4.2
+24 22 0:41 / {tmp}/a\\040b rw - fuse.sshfs me@host:/data rw
+25 22 0:42 / {tmp}/nas/ssd rw - xfs /dev/nvme0n1 rw
+26 22 0:43 / {tmp}/over rw - ext4 /dev/sda1 rw
+27 22 0:44 / {tmp}/over rw - fuse bindfs rw
+a line that is not understood
+"""
+
+
+@pytest.fixture
+def mountinfo(tmp_path):
+    return MOUNTS.replace("{tmp}", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("nas/state", ["nfs4", "server:/export", "network"]),
+        ("a b/state", ["fuse.sshfs", "me@host:/data", "FUSE"]),
+        ("over/state", ["fuse", "bindfs"]),
+    ],
+)
+def test_a_network_or_fuse_file_system_is_refused_by_name_with_the_reason(tmp_path, mountinfo, place, words):
+    with pytest.raises(LedgerPlaceError) as caught:
+        require_local(tmp_path / place / "ledger.sqlite", mountinfo)
+    assert all(word in str(caught.value) for word in [*words, "WAL", "paths.state"])
+
+
+@pytest.mark.parametrize("place", ["state", "nas/ssd/state", "nasty/state"])
+def test_a_local_one_is_not(tmp_path, mountinfo, place):
+    require_local(tmp_path / place / "ledger.sqlite", mountinfo)
+
+
+def test_a_link_is_followed(tmp_path, mountinfo):
+    (tmp_path / "nas").mkdir()
+    (tmp_path / "state").symlink_to(tmp_path / "nas")
+    with pytest.raises(LedgerPlaceError):
+        require_local(tmp_path / "state" / "ledger.sqlite", mountinfo)
+
+
+def test_the_uppermost_of_two_mounts_on_one_point_counts(tmp_path, mountinfo):
+    assert mount_of(tmp_path / "over" / "x", parse_mounts(mountinfo)).kind == "fuse"
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "f2fs"])
+def test_local_kinds(kind):
+    assert why_unsafe(kind) is None
+
+
+def test_opening_refuses_it_before_anything_is_made(tmp_path, mountinfo, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.read_text", lambda self, **_: mountinfo)
+    with pytest.raises(LedgerPlaceError, match="nfs4"):
+        open_ledger(tmp_path / "nas" / "ledger.sqlite")
+    assert not (tmp_path / "nas").exists()
