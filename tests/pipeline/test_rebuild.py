@@ -1,0 +1,147 @@
+"""A ledger made anew from what lies on the disks, and the differences between the two."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import subband_files
+from dsa110_contimg.errors import LedgerLockedError
+from dsa110_contimg.ledger import DecisionKind, GroupState, Product, open_ledger
+from dsa110_contimg.naming import ms_name
+from dsa110_contimg.pipeline.differences import differences
+from dsa110_contimg.pipeline.inventory import find_products, seen_of, tree_bytes
+from dsa110_contimg.pipeline.rebuild import DEADLINE, rebuild_ledger
+
+STARTS = [subband_files.START + i * timedelta(seconds=309) for i in range(4)]
+GIDS = ["2025-10-05T12:30:00", "2025-10-05T12:35:09", "2025-10-05T12:40:18", "2025-10-05T12:45:27"]
+NOW = datetime.now(UTC)
+
+
+def make_product(directory, gid, missing=(), age=timedelta()):
+    """What publishing leaves of a group, as far as a rebuild looks."""
+    path = directory / ms_name(gid)
+    path.mkdir(parents=True)
+    (path / "table.f0").write_bytes(b"x" * 1000)
+    record = path / "contimg.json"
+    record.write_text(json.dumps({"format": 1, "group": gid, "missing": list(missing), "files": []}))
+    os.utime(record, ((NOW - age).timestamp(),) * 2)
+    return path
+
+
+class Disks:
+    """Incoming files of three groups, products of the first two and of one whose files are gone."""
+
+    def __init__(self, root):
+        self.incoming, self.products = root / "incoming", root / "ms"
+        self.ledger, self.decisions = root / "state" / "ledger.sqlite", root / "ms" / "decisions.jsonl"
+        for start, n in zip(STARTS[:3], (16, 16, 13), strict=True):
+            for subband in range(n):
+                path = subband_files.path_of(self.incoming, subband, start)
+                subband_files.write_subband(path, subband, start)
+        subband_files.path_of(self.incoming, 14, STARTS[2]).write_text("not HDF5")
+        make_product(self.products, GIDS[0])
+        make_product(self.products, GIDS[1], missing=[3])
+        make_product(self.products, GIDS[3], age=timedelta(days=3))
+        (self.products / "notes.txt").touch()
+
+    def rebuild(self):
+        return rebuild_ledger(self.ledger, self.incoming, self.products, self.decisions)
+
+    def open(self):
+        return open_ledger(self.ledger, create=False, decisions=self.decisions)
+
+
+@pytest.fixture
+def disks(tmp_path):
+    return Disks(tmp_path)
+
+
+def inputs(disks):
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in disks.incoming.iterdir()}
+
+
+def test_rebuilding_finds_groups_files_and_products_and_touches_none(disks):
+    before = inputs(disks)
+    made = disks.rebuild()
+    assert made[:4] == (46, 4, 3, 0)
+    assert made.former is None
+    with disks.open() as ledger:
+        later = NOW + DEADLINE + timedelta(minutes=1)
+        states = [ledger.state(gid, later) for gid in GIDS]
+        assert states == [GroupState.DONE, GroupState.PARTIAL, GroupState.READY, GroupState.DONE]
+        (bad,) = ledger.set_aside()
+        assert (bad.outcome, bad.subband, bad.group_id) == ("not-hdf5", 14, GIDS[2])
+        assert ledger.late_groups() == [GIDS[1]]
+        assert differences(ledger, disks.incoming, disks.products) == []
+    assert inputs(disks) == before
+    assert [path.name for path in disks.ledger.parent.iterdir() if "rebuilding" in path.name] == []
+
+
+def test_decisions_survive_and_a_later_product_answers_a_retry(disks):
+    disks.rebuild()
+    with disks.open() as ledger:
+        ledger.decide(GIDS[2], DecisionKind.IGNORE, "me", "a test", now=NOW)
+        ledger.decide(GIDS[0], DecisionKind.RETRY, "me", "made since", now=NOW - timedelta(days=9))
+        ledger.decide(GIDS[3], DecisionKind.RETIRE, "me", "bad", now=NOW)
+        history = ledger.group(GIDS[0]).attempts
+    with disks.decisions.open("a") as file:
+        file.write("half a li")
+    made = disks.rebuild()
+    assert (made.n_decisions, made.not_understood) == (3, ["half a li"])
+    assert made.former.exists()
+    with disks.open() as ledger:
+        assert [ledger.state(gid) for gid in (GIDS[0], GIDS[2], GIDS[3])] == [
+            GroupState.DONE,
+            GroupState.IGNORED,
+            GroupState.IGNORED,
+        ]
+        assert ledger.group(GIDS[0]).attempts == history
+        assert differences(ledger, disks.incoming, disks.products) == []
+
+
+def test_a_damaged_ledger_is_replaced_and_kept(disks):
+    disks.ledger.parent.mkdir()
+    disks.ledger.write_bytes(b"not a database" * 100)
+    made = disks.rebuild()
+    assert made.former.read_bytes() == b"not a database" * 100
+    disks.open().close()
+
+
+def test_not_while_a_daemon_owns_it(disks):
+    disks.rebuild()
+    with disks.open() as ledger, ledger.lock("stream"), pytest.raises(LedgerLockedError, match="stream"):
+        disks.rebuild()
+
+
+def test_differences_are_named(disks):
+    disks.rebuild()
+    with disks.open() as ledger:
+        new = subband_files.path_of(disks.incoming, 15, STARTS[2])
+        subband_files.write_subband(new, 15, STARTS[2])
+        (disks.products / ms_name(GIDS[0]) / "table.f0").write_bytes(b"")
+        stranger = make_product(disks.products, "2025-10-06T00:00:00")
+        gone = disks.products / ms_name(GIDS[1])
+        gone.rename(disks.products / "elsewhere")
+        ledger.decide(GIDS[2], DecisionKind.IGNORE, "me", "")
+        disks.decisions.write_text("")
+        lines = differences(ledger, disks.incoming, disks.products)
+    assert len(lines) == 5
+    for word in ("were published", f"{gone} is gone", f"{stranger} is not", f"{new} is not", "not beside the products"):
+        assert sum(word in line for line in lines) == 1
+
+
+def test_a_product_without_a_record_is_known_by_its_name(disks, caplog):
+    (disks.products / ms_name(GIDS[0]) / "contimg.json").unlink()
+    found = next(find_products(disks.products))
+    assert (found.group_id, found.facts) == (GIDS[0], {})
+    assert isinstance(found.product, Product)
+    assert found.product.size_bytes == tree_bytes(found.product.path) == 1000
+    assert "cannot be read" in caplog.text
+
+
+def test_directories_that_are_not_there(tmp_path):
+    made = rebuild_ledger(tmp_path / "a", tmp_path / "b", tmp_path / "c", tmp_path / "d")
+    assert made[:5] == (0, 0, 0, 0, [])
+    assert seen_of.__doc__
