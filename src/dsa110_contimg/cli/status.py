@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dsa110_contimg.cli.context import Json, Session, begin, emit_json
-from dsa110_contimg.cli.ledger import StateDir, open_existing
+from dsa110_contimg.cli.ledger import StateDir, ledger_path, open_existing
 
 if TYPE_CHECKING:
     from dsa110_contimg.ledger.ledger import Ledger
     from dsa110_contimg.storage.free_space import FreeSpace
 
-_PROBE_S = 0.4
+_PROBE_S = 0.2
 """So long a path may take to say how much room it has."""
 _WATCH_S = 2.0
 _N_FAILURES = 10
@@ -34,9 +34,11 @@ def status(
     from dsa110_contimg.storage.free_space import FreeSpace
 
     probe = FreeSpace()
+    state_dir = ledger_path(session, state).parent
+    probe.ask(watched_paths(session, state_dir).values(), 0.0)  # those that take time have it from here on
     with open_existing(session, state) as ledger:
         while True:
-            report = report_of(ledger, probe, watched_paths(session, ledger.path.parent))
+            report = report_of(ledger, probe, watched_paths(session, state_dir))
             if as_json:
                 emit_json(report)
             else:

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from dsa110_contimg.ledger import schema
-from dsa110_contimg.ledger.attempts import group_row, record_commit
+from dsa110_contimg.ledger.commits import record_commit
 from dsa110_contimg.ledger.connection import Connected
 from dsa110_contimg.ledger.files import mark_late, recount
 from dsa110_contimg.ledger.records import Product
+from dsa110_contimg.ledger.rows import group_row
 
 
 class Adopted(NamedTuple):

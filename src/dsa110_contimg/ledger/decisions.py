@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from dsa110_contimg.errors import AttemptRunningError, LedgerError
 from dsa110_contimg.ledger import schema
-from dsa110_contimg.ledger.attempts import group_row
 from dsa110_contimg.ledger.connection import Connected, utc_now
 from dsa110_contimg.ledger.events import add_event
 from dsa110_contimg.ledger.records import Decision
+from dsa110_contimg.ledger.rows import group_row
 from dsa110_contimg.ledger.state_sql import facts_of
 from dsa110_contimg.ledger.states import DecisionKind, GroupState, Wanted, derive_state
 from dsa110_contimg.naming import parse_utc

@@ -8,11 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from dsa110_contimg.ledger import schema
-from dsa110_contimg.ledger.attempts import attempt_of, group_row
 from dsa110_contimg.ledger.connection import Connected, utc_now
 from dsa110_contimg.ledger.decisions import decision_of
 from dsa110_contimg.ledger.events import events_of
 from dsa110_contimg.ledger.records import FileSeen, Group, GroupHistory, Product, subbands_of
+from dsa110_contimg.ledger.rows import attempt_of, group_row
 from dsa110_contimg.ledger.state_sql import facts_of, state_case
 from dsa110_contimg.ledger.states import ALL_SUBBANDS, GroupState, Wanted, derive_state
 
