@@ -32,7 +32,7 @@ def test_show_is_a_settings_file_with_the_sources(run, monkeypatch):
     assert values["paths"]["ms"] == '/data/"ms"'
     assert values["convert"]["workers"] == 2
     assert values["logging"]["level"] == "warning"
-    source = {line.split()[0]: line.rpartition("  # ")[2] for line in lines if "  # " in line}
+    source = {line.split()[0]: line.rpartition("  # ")[2] for line in reversed(lines) if "  # " in line}
     assert source["ms"] == "contimg.toml:2"
     assert source["workers"] == "contimg.toml:4"
     assert source["input"] == "default"
@@ -70,3 +70,10 @@ def test_a_wrong_setting_is_usage_and_one_line(run, in_tmp):
 def test_help_does_not_read_the_settings(run, in_tmp):
     (in_tmp / "contimg.toml").write_text("wrong")
     assert run("settings", "show", "--help").exit_code == 0
+
+
+def test_a_table_of_settings_is_shown_as_toml(run, in_tmp):
+    (in_tmp / "contimg.toml").write_text("[stream]\nstages = ['convert']\ntimeouts_s = {convert = 20}\n")
+    values = tomllib.loads(run("settings", "show").stdout)
+    assert values["stream"]["timeouts_s"] == {"convert": 20}
+    assert values["stream"]["stages"] == ["convert"]

@@ -57,5 +57,11 @@ def as_toml(loaded: "Loaded") -> str:
 
 def _statement(key: str, value: object) -> str:
     """Write ``key = value``; TOML has no null, so what is not set is a comment."""
-    # JSON's strings, numbers and booleans are TOML's.
-    return f"# {key} is not set" if value is None else f"{key} = {json.dumps(plain(value), ensure_ascii=False)}"
+    return f"# {key} is not set" if value is None else f"{key} = {_literal(plain(value))}"
+
+
+def _literal(value: Any) -> str:
+    """Write a value; JSON's strings, numbers, booleans and lists of them are TOML's, its objects are not."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_literal(item)}" for key, item in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False)
