@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import casacore.tables as ct
+import numpy as np
 import psutil
 
 import dsa110_contimg
@@ -172,3 +174,15 @@ def unchanged(directory):
 
 def manifest(stream, number):
     return json.loads((stream.ms / "manifests" / f"{ms_of(number).removesuffix('.ms')}.json").read_text())
+
+
+def data_of(path):
+    with ct.table(str(path), ack=False) as ms:
+        return {name: ms.getcol(name) for name in ("DATA", "FLAG", "UVW", "TIME", "SIGMA")}
+
+
+def same_products(one, other, numbers):
+    for number in numbers:
+        ours, theirs = data_of(one / ms_of(number)), data_of(other / ms_of(number))
+        for name in ours:
+            np.testing.assert_array_equal(ours[name], theirs[name], err_msg=f"{ms_of(number)} {name}")

@@ -1,11 +1,11 @@
 """The supervisor against jobs that hang, crash, eat memory, or find no room."""
 
 import json
-import os
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -100,6 +100,7 @@ def test_bad_data_are_said_to_be_so(tmp_path):
         ("def run(context): raise MemoryError", "resource", "MemoryError"),
         ("import os\ndef run(context): os._exit(4)", "bug", "status 4"),
         ("import os, signal\ndef run(context): os.kill(os.getpid(), signal.SIGSEGV)", "bug", "SIGSEGV"),
+        ("import os\ndef run(context):\n os.write(2, b'No space left on device')\n os.abort()", "resource", "no room"),
         ("import os, signal\ndef run(context): os.kill(os.getpid(), signal.SIGKILL)", "transient", "SIGKILL"),
     ],
 )
@@ -109,7 +110,8 @@ def test_how_it_fails_says_what_kind_of_failure_it_is(stage, tmp_path, code, kin
     assert result.manifest is None
     assert result.failure == kind
     assert says in result.message
-    assert description.path.exists() == (kind == "bug")  # evidence
+    assert not description.path.exists()
+    assert (tmp_path / "logs" / "one.json").exists() == (kind == "bug")  # evidence
     if kind == "bug" and "oh" in code:
         assert "ZeroDivisionError: oh" in (tmp_path / "logs" / "one.log").read_text()
 
@@ -157,10 +159,10 @@ def test_one_that_the_daemon_stops_has_not_failed(stage):
 def test_nothing_is_left_open(stage):
     description = stage("def run(context): raise OSError(5, 'Input/output error')")
     run_attempt(description)
-    before = len(os.listdir("/proc/self/fd")), threading.active_count()
+    before = len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
     for _ in range(3):
         run_attempt(description)
-    assert (len(os.listdir("/proc/self/fd")), threading.active_count()) == before
+    assert (len(list(Path("/proc/self/fd").iterdir())), threading.active_count()) == before
 
 
 def test_a_description_survives_the_disk(tmp_path):

@@ -5,26 +5,12 @@ import shutil
 import signal
 import time
 
-import casacore.tables as ct
-import numpy as np
 import psutil
 
-from stream_daemon import Stream, id_of, ms_of, unchanged
+from stream_daemon import Stream, id_of, same_products, unchanged
 
 GROUPS = 6
 KILLS = 6
-
-
-def data_of(path):
-    with ct.table(str(path), ack=False) as ms:
-        return {name: ms.getcol(name) for name in ("DATA", "FLAG", "UVW", "TIME", "SIGMA")}
-
-
-def same_products(one, other, numbers):
-    for number in numbers:
-        ours, theirs = data_of(one / ms_of(number)), data_of(other / ms_of(number))
-        for name in ours:
-            np.testing.assert_array_equal(ours[name], theirs[name], err_msg=f"{ms_of(number)} {name}")
 
 
 def write_inputs(stream):

@@ -32,6 +32,7 @@ _LOOK_S = 0.25
 _MEMORY_LOOK_S = 1.0
 _TERM_S = 3.0
 _KILL_S = 10.0
+_FULL_WORDS = ("No space left on device", "Disk quota exceeded", "std::bad_alloc")
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGSYS}
 
 
@@ -56,9 +57,19 @@ def run_attempt(description: JobDescription, stopped: Callable[[], bool] = lambd
         result = watch.result(reason)
     finally:
         watch.close()
-    if result.failure != BUG:
-        description.path.unlink(missing_ok=True)  # of a bug it is evidence
+    _put_away(description, result)
     return result
+
+
+def _put_away(description: JobDescription, result: AttemptResult) -> None:
+    """Remove the description; that of a bug is evidence, and lies beside the log."""
+    try:
+        if result.failure == BUG:
+            description.path.rename(Path(description.log_path).with_suffix(".json"))
+        else:
+            description.path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("%s: %s", description.path, error)
 
 
 def _start(description: JobDescription) -> _Watch:
@@ -214,9 +225,20 @@ class _Watch:
     def _died(self, code: int | None) -> tuple[str, str]:
         if code is not None and code < 0:
             name = signal.Signals(-code).name
+            if -code in _CRASHES and any(words in self._last_words() for words in _FULL_WORDS):
+                return RESOURCE, f"{self.stage} was ended by {name}: no room left on a disk, or in memory"
             # A library that crashes does so again; who is killed was killed by somebody, or for want of memory.
             return (BUG if -code in _CRASHES else TRANSIENT), f"{self.stage} was ended by {name}"
         return BUG, f"{self.stage} ended with status {code} and no result"
+
+    def _last_words(self) -> str:
+        """Read the end of the log: a C++ library that cannot write its tables aborts, and says why there alone."""
+        try:
+            with Path(self.description.log_path).open("rb") as log_file:
+                log_file.seek(max(0, log_file.seek(0, os.SEEK_END) - 4096))
+                return log_file.read().decode(errors="replace")
+        except OSError as error:
+            return str(error)
 
     def close(self) -> None:
         """Let go of the job."""

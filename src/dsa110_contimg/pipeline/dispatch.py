@@ -174,6 +174,7 @@ class Dispatcher:
         gid = item.attempt.group_id
         if result.exit_code is not None:
             discard(item.attempt, Path(item.description.output), self._settings.paths.scratch)
+        item.description.path.unlink(missing_ok=True)  # its supervisor may be dead
         kind = FailureKind(result.failure) if result.failure else None
         retry_s = self._settings.stream.retry_s
         n_before = self._ledger.group(gid).facts.n_transient
