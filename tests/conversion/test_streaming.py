@@ -173,3 +173,11 @@ def test_a_link_that_does_not_answer_holds_up_nobody(tmp_path, monkeypatch):
     with pipe.open("wb"):  # it comes back
         time.sleep(0.2)
     assert threading.active_count() < 10
+
+
+def test_data_with_other_rows_than_the_header_counts_are_not_whole(tmp_path):
+    path = aged_group(tmp_path, subbands=[2])[2]
+    replace(path, "Header/Nblts", 13)
+    age(path)
+    _, seen = look(Incoming(tmp_path))
+    assert [item.outcome for item in seen.strays] == ["bad-header-value"]

@@ -21,7 +21,8 @@ from dsa110_contimg.conversion.checks import SetAside
 from dsa110_contimg.conversion.grouping import group_starts
 from dsa110_contimg.errors import InputError, NamingError, NoGroupsError, UnreadableFileError
 from dsa110_contimg.naming import group_start, parse_subband_name
-from dsa110_contimg.uvh5.header import read_header
+from dsa110_contimg.uvh5.header_checks import require
+from dsa110_contimg.uvh5.opening import open_dataset, open_subband, read_numbers
 from dsa110_contimg.uvh5.start import StartInfo, check_start
 from dsa110_contimg.uvh5.start_cache import StartCache
 
@@ -225,11 +226,11 @@ class Incoming:
             return None
         path = self.directory / name
         try:
-            if afresh:
-                header = read_header(path)
-                self.stamps[name] = Stamp(header.size_bytes, header.mtime_ns)
             start = self._cache.read(path)
             check_start(start)
+            if afresh:
+                _check_shapes(path)
+                self.stamps[name] = Stamp(start.size_bytes, start.mtime_ns)
         except InputError as error:
             self._bad[name] = SetAside.from_error(error)
             stamp = self._stamp(name)
@@ -257,6 +258,20 @@ class Incoming:
     def _forget(self, name: str) -> None:
         for known in (self.stamps, self._settling, self._bad, self._again):
             known.pop(name, None)
+
+
+def _check_shapes(path: Path) -> None:
+    """See that the data have the rows that the header counts; all else is checked when the group is converted.
+
+    Raises
+    ------
+    InputError
+        They have not, or the file cannot be read.
+    """
+    with open_subband(path) as (file, _):
+        n_rows = int(read_numbers(open_dataset(file, path, "Header/Nblts")))
+        rows = {key: open_dataset(file, path, f"Data/{key}").shape[0] for key in ("visdata", "flags", "nsamples")}
+    require(path, set(rows.values()) == {n_rows}, f"Header/Nblts is {n_rows}, and the data have {rows} rows")
 
 
 def _paths(group: SubbandGroup) -> Iterator[Path]:

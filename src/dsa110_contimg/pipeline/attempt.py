@@ -18,8 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from dsa110_contimg.pipeline.description import AttemptResult, JobDescription, Manifest, StageTime
 from dsa110_contimg.pipeline.failures import BUG, RESOURCE, TRANSIENT, kind_of, message_of
 
@@ -31,6 +29,7 @@ log = logging.getLogger(__name__)
 _LOOK_S = 0.25
 _MEMORY_LOOK_S = 1.0
 _TERM_S = 3.0
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _KILL_S = 10.0
 _FULL_WORDS = ("No space left on device", "Disk quota exceeded", "std::bad_alloc")
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGSYS}
@@ -97,6 +96,23 @@ def _start(description: JobDescription) -> _Watch:
         os.close(theirs)
     os.set_blocking(ours, False)
     return _Watch(description, process, ours)
+
+
+def resident_bytes(pid: int) -> int:
+    """Sum the resident memory of a process and its descendants [bytes]; those that are just ending count nothing.
+
+    Read from /proc: psutil would look through all processes of the machine for their parents.
+    """
+    used, pending = 0, [str(pid)]
+    while pending:
+        place = Path("/proc", pending.pop())
+        try:
+            used += int((place / "statm").read_text().split()[1]) * _PAGE_BYTES
+            for task in (place / "task").iterdir():
+                pending += (task / "children").read_text().split()
+        except (OSError, IndexError):
+            continue
+    return used
 
 
 @dataclass
@@ -175,13 +191,7 @@ class _Watch:
         if now - self._memory_looked < _MEMORY_LOOK_S:
             return 0
         self._memory_looked = now
-        used = 0
-        try:
-            job = psutil.Process(self.process.pid)
-            for process in (job, *job.children(recursive=True)):
-                used += process.memory_info().rss
-        except psutil.Error:
-            return 0  # it is just ending
+        used = resident_bytes(self.process.pid)
         self.peak_bytes = max(self.peak_bytes, used)
         return used
 
