@@ -242,6 +242,7 @@ def _describe(
         project=header.object_name,
         processor=header.instrument,
         antennas=antennas,
+        site_itrf_m=header.site.itrf_m,
         antenna1=baselines[0].astype(np.int32),
         antenna2=baselines[1].astype(np.int32),
         times_mjd=header.times_mjd.reshape(n_out, -1).mean(axis=1),
