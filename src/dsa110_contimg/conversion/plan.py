@@ -101,8 +101,8 @@ class ConversionPlan:
         return 2 * CHANNEL_WIDTH_HZ * any_header.integration_s
 
     def weight(self, nsamples: NDArray[np.floating]) -> NDArray[np.float32]:
-        """WEIGHT of samples with these ``nsamples`` [1/Jy^2]."""
-        return (self.full_weight / FULL_NSAMPLES * nsamples).astype(np.float32)
+        """WEIGHT of samples with these ``nsamples`` [1/Jy^2]; what is not a number of packets weighs nothing."""
+        return (self.full_weight / FULL_NSAMPLES * np.where(nsamples > 0, nsamples, 0.0)).astype(np.float32)
 
     def subband_frequencies_hz(self, subband: int) -> NDArray[np.float64]:
         """Channels of one subband, ascending, shape (48,) [Hz]."""

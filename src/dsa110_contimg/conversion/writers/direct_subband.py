@@ -115,11 +115,17 @@ class _Pass:
         #: Sum and number of nsamples over the unflagged samples of each integration and baseline, by correlation.
         self.weights = np.zeros((n_times, n_baselines, 2))
         self.counts = np.zeros((n_times, n_baselines, 2), np.int64)
-        self.uniform = True
         self.zeros: dict[int, float] = {}
-        self._usual: float | None = None
+        #: nsamples of each good subband where it is the same in all samples, else None.
+        self._nsamples: dict[int, float | None] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
+
+    @property
+    def uniform(self) -> bool:
+        """Whether nsamples is the same in all samples of the good subbands."""
+        values = set(self._nsamples.values())
+        return len(values) == 1 and None not in values
 
     def run(self, workers: int) -> dict[int, InputError]:
         """Write all tiles; return the subbands that had to be left out, with their errors."""
@@ -146,7 +152,7 @@ class _Pass:
             self._missing(subband)
             return
         weights, counts = np.zeros_like(self.weights), np.zeros_like(self.counts)
-        n_zero, uniform = 0, True
+        n_zero, uniform, usual = 0, True, None
         n_baselines = self.plan.row.size
         tile = kernels.empty_tile(n_baselines, CHANNELS_PER_SUBBAND)
         phase_per_m = 2 * np.pi * self.plan.subband_frequencies_hz(subband) / SPEED_OF_LIGHT
@@ -157,7 +163,8 @@ class _Pass:
                     return
                 samples = reader.read_integration(k)
                 phasors = np.exp(1j * self.plan.turn_m[k, :, None] * phase_per_m).astype(np.complex64)
-                usual = self._usual_nsamples(samples.nsamples)
+                # The first value that is read of a subband is what all its others are compared with.
+                usual = _first_value(samples.nsamples) if usual is None else usual
                 found = kernels.turn_and_flag(samples, self.rows, phasors, tile, usual)
                 n_zero += found.n_zero
                 uniform &= found.uniform
@@ -176,16 +183,8 @@ class _Pass:
         with self._lock:
             self.weights += weights
             self.counts += counts
-            self.uniform &= uniform
+            self._nsamples[subband] = usual if uniform else None
             self.zeros[subband] = n_zero / (counts.size * CHANNELS_PER_SUBBAND)
-
-    def _usual_nsamples(self, nsamples: Samples) -> float:
-        """Return the first value of nsamples that was read at all, with which all others are compared."""
-        with self._lock:
-            if self._usual is None:
-                first = nsamples.skip % nsamples.rows_per_block * nsamples.row_stride + nsamples.offsets[0, 0]
-                self._usual = float(nsamples.values[first])
-            return self._usual
 
     def _missing(self, subband: int) -> None:
         description = self.plan.description
@@ -193,6 +192,11 @@ class _Pass:
         output = _Output(self, subband)
         for k in range(description.n_times):
             output.write(k, tile)
+
+
+def _first_value(samples: Samples) -> float:
+    first = samples.skip % samples.rows_per_block * samples.row_stride + samples.offsets[0, 0]
+    return float(samples.values[first])
 
 
 class _Output:
