@@ -96,7 +96,14 @@ def show(panel: Axes, pixels: NDArray[np.floating], limits: tuple[float, float])
 def add_scale(panel: Axes, arcmin: float, cell_arcmin: float) -> None:
     """Draw a bar that is so many arcminutes long."""
     length, thick = arcmin / cell_arcmin, panel.get_ylim()[1] / 250
-    where = {"loc": "lower right", "color": "white", "frameon": False, "size_vertical": thick, "label_top": True}
+    where = {
+        "loc": "lower right",
+        "color": "white",
+        "frameon": False,
+        "size_vertical": thick,
+        "label_top": True,
+        "borderpad": 0.8,
+    }
     panel.add_artist(AnchoredSizeBar(panel.transData, length, f"{arcmin:g}′", **where))
 
 
