@@ -70,9 +70,11 @@ def allocate(path: Path, nbytes: int) -> None:
             os.close(fd)
 
 
-def sync_tree(directory: Path) -> None:
-    """Flush every file and directory of a tree to the disk."""
-    for folder, _, names in os.walk(directory):
+def sync_tree(path: Path) -> None:
+    """Flush a file, or every file and directory of a tree, to the disk."""
+    if not path.is_dir():
+        _sync(str(path))
+    for folder, _, names in os.walk(path):
         for name in names:
             _sync(os.path.join(folder, name))  # noqa: PTH118
         _sync(folder)
