@@ -7,7 +7,7 @@ subband of one integration. casacore would write a whole table of zeros while it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import casacore.tables as ct
 import numpy as np
@@ -43,6 +43,9 @@ _INCREMENTAL = (
     *("ARRAY_ID", "DATA_DESC_ID", "EXPOSURE", "FEED1", "FEED2", "FIELD_ID", "FLAG_ROW", "INTERVAL"),
     *("OBSERVATION_ID", "PROCESSOR_ID", "SCAN_NUMBER", "STATE_ID", "TIME", "TIME_CENTROID"),
 )
+# Columns that differ from row to row, in buckets of a size that a disk likes (casacore's own are 4 kB).
+_BY_ROW = ("ANTENNA1", "ANTENNA2", "UVW", "WEIGHT", "SIGMA")
+_LARGE_BUCKETS = {"BUCKETSIZE": 1 << 18}
 _DAYS = 86400.0
 
 
@@ -67,7 +70,10 @@ def create_ms(path: Path, description: MsDescription, columns: tuple[str, ...] =
     OutputError
         The directory cannot be written.
     """
-    managers = {"incremental": {"TYPE": "IncrementalStMan", "NAME": "incremental", "COLUMNS": list(_INCREMENTAL)}}
+    managers: dict[str, dict[str, Any]] = {
+        "incremental": {"TYPE": "IncrementalStMan", "NAME": "incremental", "COLUMNS": list(_INCREMENTAL)}
+    }
+    managers["rows"] = {"TYPE": "StandardStMan", "NAME": "rows", "COLUMNS": list(_BY_ROW), "SPEC": _LARGE_BUCKETS}
     with ct.default_ms(str(path), {}, managers) as ms:
         # casacore insists on a FLAG column; ours is tiled.
         ms.removecols(["FLAG"])
