@@ -7,7 +7,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dsa110_contimg.errors import DiskFullError, OutputError
+from dsa110_contimg.errors import ContimgError, DiskFullError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,8 @@ def output_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OutputError:
+    except ContimgError:
+        # Some of ours are the system's errors too.
         raise
     except OSError as error:
         if error.errno in _FULL:
