@@ -3,8 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -234,51 +232,6 @@ def test_a_read_only_disk(found, tmp_path):
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         with pytest.raises(OutputError, match="cannot be written"):
             convert_group(found, disk)
-
-
-# -- killed ------------------------------------------------------------------------------------------------------------
-
-CONVERT = """
-import sys
-from pathlib import Path
-from dsa110_contimg.conversion import convert_group, find_groups
-(group,) = find_groups(Path(sys.argv[1])).groups
-print("begun", flush=True)
-convert_group(group, Path(sys.argv[2]))
-print("done", flush=True)
-"""
-
-
-def test_killed_at_any_moment(found, group, tmp_path, converted):
-    """Afterwards there is a whole product or none; the next run clears what is left and gives the same."""
-    from dsa110_contimg.storage.publish import clear_dead_partials
-
-    killed = 0
-    for delay_s in (0.0, 0.05, 0.1, 0.2, 0.3):
-        process = subprocess.Popen(
-            [sys.executable, "-c", CONVERT, str(group.files[0].parent), str(tmp_path)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(delay_s)
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        killed += 1
-        whole = [name for name in left(tmp_path) if not name.startswith(".partial-")]
-        assert whole in ([], [GROUP])
-        if whole:
-            assert is_good_ms(tmp_path / GROUP)
-            shutil.rmtree(tmp_path / GROUP)
-    assert killed == 5
-    clear_dead_partials(tmp_path)
-    assert left(tmp_path) == []
-    convert_group(found, tmp_path)
-    with ct.table(str(tmp_path / GROUP), ack=False) as ms:
-        assert np.array_equal(ms.getcol("DATA"), converted(group.files).column("DATA"))
-    assert left(tmp_path) == [GROUP]
 
 
 # -- files by name -----------------------------------------------------------------------------------------------------
