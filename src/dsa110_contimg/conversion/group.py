@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal
 
 from dsa110_contimg.conversion.checks import SetAside, read_group
 from dsa110_contimg.conversion.helpers import PhaseCentre
-from dsa110_contimg.conversion.plan import Averaging, plan_conversion
+from dsa110_contimg.conversion.plan import Averaging, check_averaging, plan_conversion
 from dsa110_contimg.conversion.provenance import Provenance, record
 from dsa110_contimg.conversion.smearing import EDGE_DEG, smearing
-from dsa110_contimg.conversion.writers import get_writer
+from dsa110_contimg.conversion.writers import check_writer, get_writer
 from dsa110_contimg.errors import DuplicateSubbandError, IncompleteGroupError, MeasurementSetError, OutputExistsError
 from dsa110_contimg.ms.checks import check_ms
 from dsa110_contimg.ms.description import OBSERVE_TARGET
@@ -38,7 +38,7 @@ _DAYS = 86400.0
 
 @dataclass(frozen=True)
 class ConversionOptions:
-    """How groups are converted.
+    """How groups are converted; a UsageError where that cannot be, whatever the group.
 
     Attributes
     ----------
@@ -72,6 +72,10 @@ class ConversionOptions:
     overwrite: bool = False
     scratch: Path | None = None
     calibrator: CalibratorModel | None = None
+
+    def __post_init__(self) -> None:
+        check_averaging(self.averaging, self.phase_centre)
+        check_writer(self.writer, averages=self.averaging.is_on)
 
 
 @dataclass(frozen=True)
@@ -228,6 +232,7 @@ def _convert(
                 workers=options.workers,
                 model=options.calibrator.flux_jy(plan) if options.calibrator else None,
                 progress=progress,
+                bulk_written=room.unlink,
             )
         set_aside = (*left_out, *(SetAside.from_error(error) for error in written.set_aside.values()))
         missing = tuple(sorted({*plan.missing, *written.set_aside}))
@@ -235,7 +240,6 @@ def _convert(
             log.warning("%s: %s is set aside (%s): %s", group_id, item.path, item.outcome, item.reason)
         if missing:
             log.warning("%s: subbands %s are flagged", group_id, ", ".join(map(str, missing)))
-        room.unlink()
         with table_errors(product):
             record(
                 product, Provenance(group_id, plan, written, set_aside, missing, options, time.monotonic() - started)

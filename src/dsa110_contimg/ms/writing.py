@@ -22,8 +22,9 @@ _BUCKET_BYTES = 1 << 18
 # What the tables take apart from the bulk columns: so much, and so much a row; generously [bytes].
 _TABLES_BYTES = 4 << 20
 _ROW_BYTES = 256
-# What the tables written last, HISTORY among them, may grow by [bytes].
+# What the tables written last, weights and HISTORY among them, may grow by: so much, and so much a row [bytes].
 _LAST_BYTES = 1 << 20
+_LAST_ROW_BYTES = 64
 
 
 def reserve_room(directory: Path, description: MsDescription, columns: Collection[str]) -> Path:
@@ -64,7 +65,7 @@ def reserve_room(directory: Path, description: MsDescription, columns: Collectio
             remedy="free some space, then run the command again",
         )
     room = directory / "room"
-    allocate(room, _LAST_BYTES)
+    allocate(room, _LAST_BYTES + _LAST_ROW_BYTES * description.n_rows)
     return room
 
 

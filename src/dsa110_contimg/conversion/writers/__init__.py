@@ -23,6 +23,8 @@ WRITERS = {
     "direct-subband": "dsa110_contimg.conversion.writers.direct_subband",
     "pyuvdata": "dsa110_contimg.conversion.writers.pyuvdata",
 }
+#: The strategy that averages.
+AVERAGING_WRITER = "direct-subband"
 
 
 class Writer(Protocol):
@@ -37,9 +39,18 @@ class Writer(Protocol):
         workers: int,
         model: NDArray[np.float64] | None = None,
         progress: Callable[[int], object] = ...,
+        bulk_written: Callable[[], object] = ...,
     ) -> WriteResult:
         """Write it."""
         ...
+
+
+def check_writer(name: str, *, averages: bool) -> None:
+    """Raise UsageError where there is no strategy of this name, or where it would have to average and cannot."""
+    if name not in WRITERS:
+        raise UsageError(f"no writer {name!r}", remedy=f"give one of {', '.join(WRITERS)}")
+    if averages and name != AVERAGING_WRITER:
+        raise UsageError(f"the {name} writer does not average", remedy=f"use --writer {AVERAGING_WRITER}")
 
 
 def get_writer(name: str) -> Writer:
@@ -50,8 +61,7 @@ def get_writer(name: str) -> Writer:
     UsageError
         There is no such strategy.
     """
-    if name not in WRITERS:
-        raise UsageError(f"no writer {name!r}", remedy=f"give one of {', '.join(WRITERS)}")
+    check_writer(name, averages=False)
     write: Writer = import_module(WRITERS[name]).write
     return write
 

@@ -47,6 +47,7 @@ def write(
     workers: int,
     model: NDArray[np.float64] | None = None,
     progress: Callable[[int], object] = lambda nbytes: None,
+    bulk_written: Callable[[], object] = lambda: None,
 ) -> WriteResult:
     """Write the Measurement Set of a plan.
 
@@ -64,6 +65,8 @@ def write(
         Flux density of a source at the phase centre [Jy], for each time and channel of the output: makes MODEL_DATA.
     progress : callable
         Is told the bytes of input that have been dealt with.
+    bulk_written : callable
+        Is told when only small tables are still to be written.
 
     Raises
     ------
@@ -89,6 +92,7 @@ def write(
             f"only {len(good)} good subbands, fewer than the minimum of {min_subbands}: {reasons}",
             remedy="copy the missing files from the correlator, or lower --min-subbands",
         )
+    bulk_written()
     if not (plan.averaging.is_on or pass_.uniform):
         _write_weight_spectrum(plan, ms_path, good)
     _finish_rows(plan, ms_path, pass_)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import casacore.tables as ct
 import numpy as np
 
+from dsa110_contimg.conversion.writers import check_writer
 from dsa110_contimg.conversion.writers.result import WriteResult
-from dsa110_contimg.errors import IncompleteGroupError, InputError, UnreadableFileError, UsageError, ZeroFilledError
+from dsa110_contimg.errors import IncompleteGroupError, InputError, UnreadableFileError, ZeroFilledError
 from dsa110_contimg.ms.layout import add_bulk_column, fill_weights
 from dsa110_contimg.ms.subtables import fill_subtables
 from dsa110_contimg.ms.tiles import TileFile
@@ -72,11 +73,12 @@ def write(
     workers: int,  # noqa: ARG001 - pyuvdata works alone
     model: NDArray[np.float64] | None = None,
     progress: Callable[[int], object] = lambda nbytes: None,
+    bulk_written: Callable[[], object] = lambda: None,
 ) -> WriteResult:
     """Write the Measurement Set of a plan; parameters and errors as of `direct_subband.write`."""
-    if plan.averaging.is_on:
-        raise UsageError("the pyuvdata writer does not average", remedy="use --writer direct-subband")
+    check_writer("pyuvdata", averages=plan.averaging.is_on)
     written = _write_with_pyuvdata(plan, ms_path, min_subbands, progress)
+    bulk_written()
     _finish(plan, ms_path, written, model)
     return WriteResult(written.set_aside, written.zeros, written.flagged)
 
