@@ -232,6 +232,7 @@ def _convert(
                 workers=options.workers,
                 model=options.calibrator.flux_jy(plan) if options.calibrator else None,
                 progress=progress,
+                bulk_written=room.unlink,
             )
         set_aside = (*left_out, *(SetAside.from_error(error) for error in written.set_aside.values()))
         missing = tuple(sorted({*plan.missing, *written.set_aside}))
@@ -239,7 +240,6 @@ def _convert(
             log.warning("%s: %s is set aside (%s): %s", group_id, item.path, item.outcome, item.reason)
         if missing:
             log.warning("%s: subbands %s are flagged", group_id, ", ".join(map(str, missing)))
-        room.unlink()
         with table_errors(product):
             record(
                 product, Provenance(group_id, plan, written, set_aside, missing, options, time.monotonic() - started)

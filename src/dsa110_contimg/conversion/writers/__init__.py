@@ -39,6 +39,7 @@ class Writer(Protocol):
         workers: int,
         model: NDArray[np.float64] | None = None,
         progress: Callable[[int], object] = ...,
+        bulk_written: Callable[[], object] = ...,
     ) -> WriteResult:
         """Write it."""
         ...

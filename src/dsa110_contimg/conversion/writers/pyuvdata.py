@@ -73,10 +73,12 @@ def write(
     workers: int,  # noqa: ARG001 - pyuvdata works alone
     model: NDArray[np.float64] | None = None,
     progress: Callable[[int], object] = lambda nbytes: None,
+    bulk_written: Callable[[], object] = lambda: None,
 ) -> WriteResult:
     """Write the Measurement Set of a plan; parameters and errors as of `direct_subband.write`."""
     check_writer("pyuvdata", averages=plan.averaging.is_on)
     written = _write_with_pyuvdata(plan, ms_path, min_subbands, progress)
+    bulk_written()
     _finish(plan, ms_path, written, model)
     return WriteResult(written.set_aside, written.zeros, written.flagged)
 
