@@ -1,5 +1,6 @@
 """Products appear whole or not at all; a killed process leaves what the next one clears."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -347,3 +348,40 @@ def test_a_read_only_disk_is_seen_before_work_begins(tmp_path):
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         with pytest.raises(OutputError, match="Read-only file system"):
             require_writable(disk)
+
+
+# -- file systems without renameat2 ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[errno.EINVAL, errno.ENOSYS])
+def plain_rename(request, monkeypatch):
+    """What FUSE and old network mounts answer."""
+    monkeypatch.setattr("dsa110_contimg.storage.publish._renameat2", lambda *_: request.param)
+
+
+def test_publish_with_plain_rename(tmp_path, plain_rename):
+    with partial_directory(tmp_path, GROUP) as partial:
+        publish(make(partial), tmp_path / "final.ms")
+        product = make(partial, "second")
+        with pytest.raises(OutputExistsError):
+            publish(product, tmp_path / "final.ms")
+        assert (tmp_path / "final.ms" / "table.dat").read_text() == "new"
+        publish(product, tmp_path / "final.ms", replace=True)
+    assert (tmp_path / "final.ms" / "table.dat").read_text() == "second"
+    assert names(tmp_path) == ["final.ms"]
+
+
+def test_another_answer_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr("dsa110_contimg.storage.publish._renameat2", lambda *_: errno.EIO)
+    with (
+        partial_directory(tmp_path, GROUP) as partial,
+        pytest.raises(OutputError, match="Input/output error"),
+    ):
+        publish(make(partial), tmp_path / "final.ms")
+
+
+def test_somebody_was_faster_by_a_hair(tmp_path, monkeypatch):
+    """The place was empty when it was looked at, and no longer when the product is renamed."""
+    monkeypatch.setattr("dsa110_contimg.storage.publish._renameat2", lambda *_: errno.EEXIST)
+    with partial_directory(tmp_path, GROUP) as partial, pytest.raises(OutputExistsError):
+        publish(make(partial), tmp_path / "final.ms")
