@@ -237,7 +237,7 @@ def _convert(
         set_aside = (*left_out, *(SetAside.from_error(error) for error in written.set_aside.values()))
         missing = tuple(sorted({*plan.missing, *written.set_aside}))
         for item in set_aside:
-            log.warning("%s: %s is set aside (%s): %s", group_id, item.path, item.outcome, item.reason)
+            log.warning("%s: %s is set aside (%s): %s. %s", group_id, item.path, item.outcome, item.reason, item.remedy)
         if missing:
             log.warning("%s: subbands %s are flagged", group_id, ", ".join(map(str, missing)))
         with table_errors(product):
