@@ -193,7 +193,8 @@ def test_scratch_on_another_disk(found, tmp_path, group, converted):
 def test_a_full_disk(found, tmp_path, writer):
     """Full at any moment: an error that says so, and nothing left; with room enough, a Measurement Set."""
     outcomes = []
-    for size_kb in (16, 400, 1000, 3000, 4200, 4300, 4400, 4500, 4600, 4800, 8000):
+    few, many = (400, 4600, 8000), (16, 400, 1000, 3000, 4200, 4300, 4400, 4500, 4600, 4800, 8000)
+    for size_kb in few if writer == "pyuvdata" else many:
         with mounted(tmp_path / "disk", f"{size_kb}k") as disk:
             try:
                 outcomes.append(convert_group(found, disk, ConversionOptions(writer=writer)).outcome)

@@ -1,6 +1,7 @@
 """Products appear whole or not at all; a killed process leaves what the next one clears."""
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -148,6 +149,23 @@ def test_clearing_while_others_make(tmp_path):
         stop.set()
         thread.join()
     assert names(tmp_path) == []
+
+
+def test_cleared_between_making_and_locking(tmp_path, monkeypatch):
+    """Another one comes at the worst moment, and takes the new directory for a dead one: a new one is made."""
+    real, calls = fcntl.flock, []
+
+    def flock(fd, operation):
+        calls.append(fd)
+        if len(calls) == 1:
+            (made,) = tmp_path.iterdir()
+            made.rmdir()
+        real(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with partial_directory(tmp_path, GROUP) as partial:
+        assert partial.is_dir()
+        assert len(calls) == 2
 
 
 # -- publishing --------------------------------------------------------------------------------------------------------
