@@ -157,7 +157,7 @@ def test_a_group_that_fails(run, in_tmp):
         (["--start", "yesterday"], "yesterday"),
         (["--antenna-positions", "nowhere.csv"], "nowhere.csv"),
         (["--end", "tomorrow"], "Write it as 2025-10-05T12:30:00"),
-        (["--average-channels", "5"], "give a divisor of 48"),
+        (["--average-channels", "5"], "Give a divisor of 48"),
         (["--average-times", "0"], "cannot average 0 integrations"),
         (["--average-times", "2", "--phase-centre", "drift"], "cannot be averaged"),
         (["--average-channels", "2", "--writer", "pyuvdata"], "does not average"),
@@ -175,7 +175,7 @@ def test_averages_that_do_not_divide_a_group(run, in_tmp):
     """Another group may have another length: each says so for itself."""
     result = run("ms", "--average-times", "3")
     assert result.exit_code == 1, result.output
-    assert result.stderr.count("give a divisor of 2") == 2
+    assert result.stderr.count("Give a divisor of 2") == 2
     assert left(in_tmp / "ms") == []
 
 

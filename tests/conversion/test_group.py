@@ -136,7 +136,7 @@ def test_a_broken_one_is_replaced(found, tmp_path, how, caplog):
     assert convert_group(found, tmp_path).outcome == "complete"
     assert is_good_ms(final)
     assert left(tmp_path) == [GROUP]
-    assert "convert the group again" in caplog.text
+    assert "Convert the group again" in caplog.text
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

@@ -46,7 +46,7 @@ def test_positions(text, ra, dec):
     ["", "Meridian", "zenith", "83.76", "83.76 54.56", "83.76,54.56,1", "a,b", "10,91", "400,0", "nan,0", "0,inf", ","],
 )
 def test_what_is_none(text):
-    with pytest.raises(UsageError, match='give meridian, drift, or "RA,DEC"'):
+    with pytest.raises(UsageError, match='Give meridian, drift, or "RA,DEC"'):
         parse_phase_centre(text)
 
 

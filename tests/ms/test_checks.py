@@ -63,7 +63,7 @@ def test_every_storage_file_cut_in_half(whole, tmp_path):
     assert messages
     for copy, message in messages:
         assert str(copy) in message
-        assert "convert the group again" in message
+        assert "Convert the group again" in message
     empty = {"FLAG_CMD", "POINTING"}
     assert [name for name in unnoticed if name.split("/")[0] not in empty] == []
 

@@ -14,7 +14,7 @@ from small_disk import mounted
 def test_full(tmp_path, code):
     with pytest.raises(DiskFullError, match="no room left") as caught, output_errors(tmp_path / "a.ms"):
         raise OSError(code, os.strerror(code))
-    assert "free some space" in str(caught.value)
+    assert "Free some space" in str(caught.value)
     assert str(tmp_path / "a.ms") in str(caught.value)
 
 
