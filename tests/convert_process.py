@@ -38,9 +38,13 @@ def run_convert(
     incoming: Path, products: Path, *options: object, prefix: Sequence[str] = (), **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a conversion to its end; whatever comes of it, it may not show a traceback."""
+    inherited = dict(os.environ)
+    if prefix:
+        # As somebody else it cannot write coverage's files.
+        inherited = {name: value for name, value in inherited.items() if not name.startswith("COVERAGE")}
     done = subprocess.run(
         [*prefix, *convert_command(incoming, products, *options)],
-        env=os.environ | env,
+        env=inherited | env,
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,

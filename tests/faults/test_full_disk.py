@@ -90,10 +90,10 @@ def assert_says_full(done, place):
     told = [line for line in done.stderr.splitlines() if "no room left" in line]
     assert len(told) == 1, done.stderr
     assert str(place) in told[0]
-    assert "free some space" in told[0]
+    assert "Free some space" in told[0]
 
 
-@pytest.mark.parametrize("part", [0.002, 0.1, 0.9])
+@pytest.mark.parametrize("part", [0.002, 0.9])
 def test_products(incoming, needed, small_disk, part):
     before = fingerprints(incoming)
     products = small_disk(int(needed * part))

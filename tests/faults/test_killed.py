@@ -11,6 +11,8 @@ import pytest
 from convert_process import TIMEOUT_S, partials, run_convert, start_convert
 
 KILLS = 10
+# What a shell calls 130: the interpreter ends itself with the signal where that came while it compiled something.
+INTERRUPTED = {130, -signal.SIGINT}
 
 
 def wait_for_partial(process, products):
@@ -72,9 +74,9 @@ def test_interrupt(undisturbed, writing_s, tmp_path, part):
     assert "Traceback" not in said
     if undisturbed.check(products):
         # It was done already.
-        assert process.returncode in {0, 130}
+        assert process.returncode in {0, *INTERRUPTED}
     else:
-        assert process.returncode == 130, said
+        assert process.returncode in INTERRUPTED, said
         assert said.splitlines()[-1] == "interrupted"
     assert partials(products) == []
 

@@ -64,7 +64,7 @@ def test_output_directory_that_may_not_be_written(room, somebody):
     assert line.startswith("error: ")
     assert str(room / "ms") in line
     assert "Permission denied" in line
-    assert "check that the directory exists, may be written and is mounted" in line
+    assert "Check that the directory exists, may be written and is mounted" in line
     assert list((room / "ms").iterdir()) == []
     assert fingerprints(room / "incoming") == before
 
