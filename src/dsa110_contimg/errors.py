@@ -37,8 +37,8 @@ from typing import ClassVar
 
 
 def _sentence(text: str) -> str:
-    """Begin with a capital letter, and end with a full stop."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    """Begin with a capital letter, and end as a sentence does."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 class ContimgError(Exception):
