@@ -139,7 +139,7 @@ def test_rows(tmp_path):
         assert (ms.getcol("SCAN_NUMBER") == 1).all()
         for name in ("ARRAY_ID", "DATA_DESC_ID", "FEED1", "FEED2", "OBSERVATION_ID", "PROCESSOR_ID", "STATE_ID"):
             assert (ms.getcol(name) == 0).all()
-        assert ms.getcolkeyword("UVW", "MEASINFO")["Ref"] == "ICRS"
+        assert ms.getcolkeyword("UVW", "MEASINFO")["Ref"] == "J2000"
         assert ms.getcolkeyword("TIME", "MEASINFO")["Ref"] == "UTC"
         assert ms.getcolkeyword("TIME", "QuantumUnits")[0] == "s"
 
