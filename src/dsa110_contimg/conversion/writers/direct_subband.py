@@ -17,8 +17,8 @@ import numpy as np
 
 from dsa110_contimg.conversion import kernels
 from dsa110_contimg.conversion.kernels import Rows, Tile
-from dsa110_contimg.conversion.writers.result import WriteResult
-from dsa110_contimg.errors import IncompleteGroupError, InputError, ZeroFilledError
+from dsa110_contimg.conversion.writers.result import WriteResult, require_good, zero_filled
+from dsa110_contimg.errors import InputError
 from dsa110_contimg.ms.layout import add_bulk_column, create_ms, fill_weights
 from dsa110_contimg.ms.tiles import TileFile
 from dsa110_contimg.telescope.band import CHANNELS_PER_SUBBAND, N_SUBBANDS
@@ -86,12 +86,7 @@ def write(
         pass_ = _Pass(plan, files, model, progress)
         set_aside = pass_.run(workers)
     good = sorted(set(plan.headers) - set(set_aside))
-    if len(good) < min_subbands:
-        reasons = "; ".join(str(error) for error in set_aside.values()) or "the others are missing"
-        raise IncompleteGroupError(
-            f"only {len(good)} good subbands, fewer than the minimum of {min_subbands}: {reasons}",
-            remedy="copy the missing files from the correlator, or lower --min-subbands",
-        )
+    require_good(len(good), set_aside, min_subbands)
     bulk_written()
     if not (plan.averaging.is_on or pass_.uniform):
         _write_weight_spectrum(plan, ms_path, good)
@@ -141,7 +136,6 @@ class _Pass:
                     try:
                         task.result()
                     except InputError as error:
-                        log.warning("subband %d is left out: %s", subband, error)
                         set_aside[subband] = error
                         self._missing(subband)
             except BaseException:
@@ -181,9 +175,7 @@ class _Pass:
                 self.progress(header.size_bytes // header.n_times)
             reader.check_unchanged()
         if n_zero == counts.size * CHANNELS_PER_SUBBAND:
-            raise ZeroFilledError(
-                "holds nothing but zeros", path=header.path, remedy="look for lost packets on its correlator host"
-            )
+            raise zero_filled(header.path)
         with self._lock:
             self.weights += weights
             self.counts += counts
