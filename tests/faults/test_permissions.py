@@ -110,3 +110,19 @@ def test_input_directory_that_may_not_be_read(room, somebody):
     assert done.returncode == 2
     assert f"path '{room / 'incoming'}' is not readable" in done.stderr
     (room / "incoming").chmod(0o755)
+
+
+def test_no_place_for_compiled_kernels(room, somebody):
+    """Neither the package nor the home may be written: that is said, and the output is not blamed."""
+    if not somebody:
+        pytest.skip("whoever runs the tests may write the package")
+    home = str(room / "no-such-home")
+    done = run_convert(room / "incoming", room / "ms", prefix=somebody, HOME=home, TMPDIR=str(room / "home"))
+    assert done.returncode == 1
+    assert "there is no place to keep compiled kernels" in done.stderr
+    assert "paths.cache" in done.stderr
+    assert list((room / "ms").iterdir()) == []
+    cache = {"DSA110_CONTIMG_PATHS__CACHE": str(room / "home" / "kernels")}
+    mended = run_convert(room / "incoming", room / "ms", prefix=somebody, HOME=home, TMPDIR=home, **cache)
+    assert mended.returncode == 0, mended.stderr
+    check_ms(room / "ms" / NAME)

@@ -203,6 +203,8 @@ def _convert(
     left_out: tuple[SetAside, ...] = (),
 ) -> ConvertedMs:
     started = time.monotonic()
+    # Loaded before any work, and outside `table_errors`: an installation at fault is not the output's.
+    write = get_writer(options.writer)
     _require_replaceable(final)
     require_writable(final.parent)
     checked = read_group(files)
@@ -225,7 +227,7 @@ def _convert(
         columns = ["DATA", "FLAG", "WEIGHT_SPECTRUM", *(["MODEL_DATA"] if options.calibrator else [])]
         room = reserve_room(partial, plan.description, columns)
         with table_errors(product):
-            written = get_writer(options.writer)(
+            written = write(
                 plan,
                 product,
                 min_subbands=options.min_subbands,

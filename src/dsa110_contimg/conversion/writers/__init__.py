@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from dsa110_contimg.errors import UsageError
+from dsa110_contimg.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -60,9 +60,20 @@ def get_writer(name: str) -> Writer:
     ------
     UsageError
         There is no such strategy.
+    SettingsError
+        numba finds no place to keep the kernels compiled.
     """
     check_writer(name, averages=False)
-    write: Writer = import_module(WRITERS[name]).write
+    try:
+        write: Writer = import_module(WRITERS[name]).write
+    except RuntimeError as error:
+        # numba's only kind of error where neither the package, nor the home, nor NUMBA_CACHE_DIR may be written.
+        if "cannot cache function" not in str(error):
+            raise
+        raise SettingsError(
+            f"there is no place to keep compiled kernels ({error})",
+            remedy="set paths.cache (or NUMBA_CACHE_DIR) to a directory that this account may write",
+        ) from error
     return write
 
 
