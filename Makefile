@@ -41,10 +41,10 @@ bench: $(DEV_STAMP)  ## time a full group, ours and the peer's side by side
 env: $(DEV_STAMP)  ## make .venv with everything in it
 	@echo "$(VENV) is ready: $(VENV)/bin/dsa110-contimg --help"
 
-clean:  ## remove caches, coverage, builds and the demo's output (never data or .venv)
-	@echo "== clean: caches, coverage, builds, demo output"
+clean:  ## remove caches, coverage, builds, and what demo and bench left (never data or .venv)
+	@echo "== clean: caches, coverage, builds, demo and bench output"
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov \
-	    build dist demo-output
+	    build dist contimg-data/demo contimg-data/bench
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):

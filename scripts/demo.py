@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from demo_picture import CLOSE_UP, draw, save_small
 from rich.console import Console
 from rich.table import Table
 
@@ -37,8 +38,6 @@ from dsa110_contimg.telescope.stations import load_stations
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
     from numpy.typing import NDArray
 
 # East and north of the middle of the group's track [deg], flux density at 1.4 GHz [Jy], spectral index.
@@ -54,8 +53,6 @@ SKY = (
 )
 NAMES = "ABCDEFGH"
 N_PIXELS, CELL_ARCSEC = 1800, 6.0
-# Half the side of a close-up of a source [pixels].
-CLOSE_UP = 30
 
 # How far off a source may be.
 MAX_OFFSET_ARCSEC = 0.5
@@ -147,7 +144,7 @@ def main() -> int:
     write_image(
         home / f"{compact(truth.start)}-residual.fits", residual, dirty.header, ["the dirty image without its sources"]
     )
-    figure = draw(dirty, residual, comparisons, truth)
+    figure = draw(dirty, residual, comparisons, f"{truth.start}: {len(truth.antennas)} antennas")
     figure.savefig(stem.with_suffix(".png"), dpi=120)
     if options.picture:
         save_small(figure, options.picture)
@@ -362,109 +359,6 @@ def sexagesimal(ra_deg: float, dec_deg: float) -> str:
         f"{ra // 360000:02d}:{ra // 6000 % 60:02d}:{ra % 6000 / 100:05.2f} "
         f"{'-' if dec_deg < 0 else '+'}{dec // 36000:02d}:{dec // 600 % 60:02d}:{dec % 600 / 10:04.1f}"
     )
-
-
-def draw(dirty: DirtyImage, residual: NDArray[np.float32], comparisons: list[Comparison], truth: Truth) -> Figure:
-    """Draw the dirty image beside a close-up of each source and of what is left without them."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(13.4, 6.6), layout="constrained")
-    figure.suptitle(
-        f"A simulated group of the DSA-110, {truth.start}: {len(truth.antennas)} antennas, 1.31–1.50 GHz, real noise"
-    )
-    left, right = figure.subfigures(1, 2, width_ratios=[1.13, 1], wspace=0.02)
-    draw_field(left, dirty, comparisons)
-    right.suptitle("without the others: + true, o measured place; measured flux (/ true), offset", fontsize=10)
-    panels = right.subplots(3, 3).ravel()
-    for panel, source in zip(panels, comparisons, strict=False):
-        draw_source(panel, dirty, source)
-    draw_noise(panels[-1], residual)
-    return figure
-
-
-def draw_field(figure: SubFigure, dirty: DirtyImage, comparisons: list[Comparison]) -> None:
-    """Draw the whole dirty image on its celestial grid, the true places circled."""
-    from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
-
-    wcs = celestial_wcs(dirty.header, dirty.image.shape)
-    panel = figure.add_subplot(projection=wcs)
-    # Stretched towards the sidelobes: the brightest sources saturate a little.
-    top = 0.6 * float(dirty.image.max()) * 1e3
-    shown = panel.imshow(dirty.image * 1e3, cmap="inferno", vmin=-0.35 * top, vmax=top, origin="lower")
-    figure.colorbar(shown, ax=panel, label="mJy/beam", shrink=0.85, pad=0.01, extend="max")
-    panel.set_title("dirty image, natural weighting: true places circled", fontsize=10)
-    for axis, label, ticks in zip(panel.coords, ("right ascension", "declination"), ("hh:mm", "dd:mm"), strict=True):
-        axis.set_axislabel(f"{label} (ICRS)")
-        axis.set_major_formatter(ticks)
-    panel.coords.grid(color="white", alpha=0.15, linewidth=0.5)
-    x, y = wcs.all_world2pix(*np.transpose([source.true_sky for source in comparisons]), 0)
-    panel.scatter(x, y, s=150, facecolors="none", edgecolors="white", linewidths=1.2)
-    for source, px, py in zip(comparisons, x, y, strict=True):
-        panel.annotate(source.name, (px, py), (9, 7), textcoords="offset points", color="white", weight="bold")
-    panel.add_artist(
-        AnchoredSizeBar(
-            panel.transData, 1800 / CELL_ARCSEC, "30′", "lower right", color="white", frameon=False, size_vertical=4
-        )
-    )
-    # At this scale the beam is a dot: it is drawn true to scale in the close-ups.
-
-
-def draw_source(panel: Axes, dirty: DirtyImage, source: Comparison) -> None:
-    """Draw a close-up, with the beam in its corner."""
-    from matplotlib.patches import Ellipse
-
-    half = source.close_up.shape[0] // 2 * CELL_ARCSEC
-    edge = half + CELL_ARCSEC / 2
-    show(panel, source.close_up / source.close_up.max(), edge, (-0.35, 1.0))
-    for (x, y), marker, colour in ((source.true_place, "+", "white"), (source.measured_place, "o", "cyan")):
-        panel.plot(x * CELL_ARCSEC, y * CELL_ARCSEC, marker, color=colour, markersize=13, markerfacecolor="none")
-    panel.set_title(
-        f'{source.name}  {source.peak.value:.3f} Jy  ({source.ratio:.3f})  {source.offset_arcsec:.2f}"', fontsize=9
-    )
-    # Position angles run from north (up) to east (left), as angles in the figure do.
-    beam = dirty.beam
-    panel.add_patch(
-        Ellipse(
-            (-0.75 * half, -0.75 * half), beam.minor_deg * 3600, beam.major_deg * 3600, angle=beam.pa_deg,
-            facecolor="none", edgecolor="white", linewidth=1.2, hatch="////",
-        )
-    )  # fmt: skip
-    panel.plot([0.9 * half - 60, 0.9 * half], [-0.85 * half] * 2, color="white", linewidth=2)
-    panel.text(0.9 * half - 30, -0.8 * half, "1′", color="white", fontsize=8, ha="center", va="bottom")
-
-
-def draw_noise(panel: Axes, residual: NDArray[np.float32]) -> None:
-    """Draw the middle of the field without its sources."""
-    middle, half = residual.shape[0] // 2, 4 * CLOSE_UP
-    pixels = residual[middle - half : middle + half + 1, middle - half : middle + half + 1] * 1e3
-    show(panel, pixels, (half + 0.5) * CELL_ARCSEC, (-4 * pixels.std(), 4 * pixels.std()))
-    panel.set_title(f"without all: rms {residual.std() * 1e3:.2f} mJy/beam", fontsize=9)
-    edge = half * CELL_ARCSEC
-    panel.plot([0.9 * edge - 600, 0.9 * edge], [-0.85 * edge] * 2, color="white", linewidth=2)
-    panel.text(0.9 * edge - 300, -0.8 * edge, "10′", color="white", fontsize=8, ha="center", va="bottom")
-
-
-def show(panel: Axes, pixels: NDArray[np.floating], edge: float, limits: tuple[float, float]) -> None:
-    """Show pixels on axes of arcseconds, which are not labelled."""
-    extent = (-edge, edge, -edge, edge)
-    panel.imshow(pixels, cmap="inferno", vmin=limits[0], vmax=limits[1], origin="lower", extent=extent)
-    panel.set_xticks([])
-    panel.set_yticks([])
-
-
-def save_small(figure: Figure, path: Path) -> None:
-    """Save a picture of few colours, for a web page."""
-    from io import BytesIO
-
-    from PIL import Image
-
-    buffer = BytesIO()
-    figure.savefig(buffer, dpi=85, format="png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.open(buffer).convert("RGB").quantize(256, kmeans=2).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ class PredictedMs:
             project="test",
             processor="test",
             antennas=Antennas(stations.names, stations.itrf_m, np.full(stations.numbers.size, 4.65)),
+            site_itrf_m=HEADER_SITE.itrf_m,
             antenna1=index[first].astype(np.int32),
             antenna2=index[second].astype(np.int32),
             times_mjd=self.mjd,

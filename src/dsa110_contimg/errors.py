@@ -43,6 +43,11 @@ import os
 from typing import ClassVar
 
 
+def _sentence(text: str) -> str:
+    """Begin with a capital letter, and end as a sentence does."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+
+
 class ContimgError(Exception):
     """The root of the tree.
 
@@ -65,7 +70,7 @@ class ContimgError(Exception):
     def __str__(self) -> str:
         text = self.message if self.path is None else f"{self.message}: {os.fspath(self.path)}"
         if self.remedy is not None:
-            text = f"{text.rstrip('.')}. {self.remedy}"
+            text = f"{text.rstrip('.')}. {_sentence(self.remedy)}"
         return text.replace("\r", " ").replace("\n", " ")
 
 

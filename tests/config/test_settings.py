@@ -18,6 +18,7 @@ SECTIONS = [PathSettings, ConvertSettings, TelescopeSettings, LoggingSettings]
 def test_by_default_everything_stays_under_one_directory():
     paths = PathSettings().model_dump()
     assert paths.pop("scratch") is None
+    assert paths.pop("cache") is None
     assert {path.parts[0] for path in paths.values()} == {"contimg-data"}
 
 

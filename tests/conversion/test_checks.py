@@ -107,6 +107,14 @@ def test_a_baseline_the_other_way_round(group):
     assert "1 of its 6 baselines" in only_one_set_aside(group, 3).reason
 
 
+@pytest.mark.parametrize("end", [0, 1])
+def test_another_antenna_at_one_end_of_a_baseline(group, end):
+    other = list(BASELINES[1])
+    other[end] = 50
+    write_other(group, 3, baselines=(BASELINES[0], tuple(other), *BASELINES[2:]))
+    assert "1 of its 6 baselines" in only_one_set_aside(group, 3).reason
+
+
 def test_fewer_baselines(group):
     write_other(group, 3, baselines=BASELINES[:-1])
     assert "5 baselines, the other 5 files have 6" in only_one_set_aside(group, 3).reason

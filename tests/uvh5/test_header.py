@@ -177,6 +177,18 @@ def test_datasets_of_another_kind(subband, kind):
     assert caught.value.remedy
 
 
+def test_a_header_that_claims_gigabytes_is_not_read(subband):
+    with h5py.File(subband, "r+") as file:
+        del file["Header/history"], file["Header/time_array"]
+        file["Header"].create_dataset("history", (), "S2000000000")  # nothing is stored until it is written
+        file["Header"].create_dataset("time_array", (10**12,), float, chunks=(1024,))
+    with pytest.raises(HeaderValueError, match="Header/time_array is float64"):
+        read_header(subband)
+    replace(subband, "Header/time_array", np.zeros(24))
+    with pytest.raises(HeaderValueError, match=r"Header/history is .S2000000000"):
+        read_header(subband)
+
+
 def test_the_time_in_the_name_is_checked(subband):
     late = subband.rename(path_of(subband.parent, 3, START + timedelta(seconds=150)))
     with pytest.raises(BogusTimeError):

@@ -47,7 +47,6 @@ def refused(path, kind=HeaderValueError):
         ("extra_keywords/phase_center_dec", 54.57, "phase_center_dec is 54.57 rad"),
         ("extra_keywords/phase_center_dec", 0.9, "phase_center_app_dec"),
         ("extra_keywords/ha_phase_center", 0.1, "not the meridian"),
-        ("extra_keywords/phase_center_epoch", "J2000", "'J2000', not 'HADEC'"),
         ("phase_type", "phased", "'phased', not 'drift'"),
         ("time_array", np.full(N_ROWS - 1, 2460954.0), "23 values for 24 rows"),
     ],

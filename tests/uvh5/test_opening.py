@@ -91,6 +91,11 @@ def test_a_file_cut_anywhere_is_truncated(tmp_path_factory, part):
         assert f"of {size} bytes" in message
 
 
+def test_one_byte_is_missed(subband):
+    os.truncate(subband, subband.stat().st_size - 1)
+    refused(TruncatedFileError, subband)
+
+
 def test_a_cut_file_whose_writer_died_before_it_noted_the_length(subband):
     size = subband.stat().st_size
     with h5py.File(subband) as file:

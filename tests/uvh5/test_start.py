@@ -6,7 +6,14 @@ import h5py
 import numpy as np
 import pytest
 
-from dsa110_contimg.errors import BogusTimeError, HeaderKeyError, HeaderValueError, NamingError, OffGridError
+from dsa110_contimg.errors import (
+    BogusTimeError,
+    HeaderKeyError,
+    HeaderValueError,
+    NamingError,
+    OffGridError,
+    UnreadableFileError,
+)
 from dsa110_contimg.uvh5.start import check_start, mjd_of, read_start
 from subband_files import (
     CHANNEL_MHZ,
@@ -69,6 +76,12 @@ def test_a_missing_key_is_named(subband, key):
 def test_a_value_that_cannot_be(subband, key, value):
     replace(subband, f"Header/{key}", value)
     with pytest.raises(HeaderValueError, match=rf"Header/{key}.*{subband.name}"):
+        read_start(subband)
+
+
+def test_text_where_a_number_should_be(subband):
+    replace(subband, "Header/Ntimes", "four")
+    with pytest.raises(UnreadableFileError, match="where numbers should be"):
         read_start(subband)
 
 

@@ -199,7 +199,7 @@ def test_cut_while_it_is_read(path):
         with pytest.raises(TruncatedFileError, match="ends inside integration 2") as caught:
             reader.read_integration(2)
     assert str(path) in str(caught.value)
-    assert "copy the file again" in str(caught.value)
+    assert "Copy the file again" in str(caught.value)
 
 
 def test_cut_while_it_is_read_through_the_library(path):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from dsa110_contimg.cli.context import Json, begin, emit_json
+from dsa110_contimg.cli.context import Json, begin, emit_json, time_given
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,11 +87,10 @@ def _scopes(
             "where to look is not said", remedy="Give --time and --dec, or --input with a directory of subband files."
         )
     from dsa110_contimg.catalogue.candidates import Strip
-    from dsa110_contimg.naming import parse_utc
     from dsa110_contimg.telescope.band import HEADER_SITE
     from dsa110_contimg.telescope.transits import SIDEREAL_DAY, mjd_of
 
-    middle = mjd_of(parse_utc(time))
+    middle = mjd_of(time_given(time))
     half = window_h * _HOUR / 2
     if one_source:
         half = max(half, SIDEREAL_DAY)

@@ -26,6 +26,8 @@ from dsa110_contimg.config.logs import configure_logging
 from dsa110_contimg.config.plain import plain
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rich.console import Console
 
     from dsa110_contimg.config.settings import Settings
@@ -91,6 +93,17 @@ def begin(ctx: typer.Context) -> Session:
         # Read by numba when it is first imported, which no verb has done yet.
         os.environ.setdefault("NUMBA_CACHE_DIR", str(cache.absolute()))
     return session
+
+
+def time_given(text: str) -> "datetime":
+    """Read a time that was typed (ISO 8601, UTC)."""
+    from dsa110_contimg.errors import NamingError, UsageError
+    from dsa110_contimg.naming import parse_utc
+
+    try:
+        return parse_utc(text)
+    except NamingError as error:
+        raise UsageError(error.message, remedy=error.remedy) from None
 
 
 def emit_json(report: Any) -> None:

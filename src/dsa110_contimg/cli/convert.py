@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dsa110_contimg.cli.context import Json, Session, begin, emit_json
+from dsa110_contimg.cli.context import Json, Session, begin, emit_json, time_given
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,6 @@ def convert(
     from dsa110_contimg.conversion.grouping import find_groups
     from dsa110_contimg.conversion.helpers import parse_phase_centre
     from dsa110_contimg.conversion.plan import Averaging
-    from dsa110_contimg.naming import parse_utc
     from dsa110_contimg.telescope.stations import read_stations
 
     positions = antenna_positions or settings.telescope.antenna_positions
@@ -101,8 +100,8 @@ def convert(
     )
     listing = find_groups(
         input_dir,
-        parse_utc(start) if start else None,
-        parse_utc(end) if end else None,
+        time_given(start) if start else None,
+        time_given(end) if end else None,
         tolerance_s=settings.convert.tolerance_s,
         min_subbands=options.min_subbands,
     )

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Literal
 
 from dsa110_contimg.conversion.checks import SetAside, read_group
 from dsa110_contimg.conversion.helpers import PhaseCentre
-from dsa110_contimg.conversion.plan import Averaging, plan_conversion
+from dsa110_contimg.conversion.plan import Averaging, check_averaging, plan_conversion
 from dsa110_contimg.conversion.provenance import Provenance, record
 from dsa110_contimg.conversion.smearing import EDGE_DEG, smearing
-from dsa110_contimg.conversion.writers import get_writer
+from dsa110_contimg.conversion.writers import check_writer, get_writer
 from dsa110_contimg.errors import DuplicateSubbandError, IncompleteGroupError, MeasurementSetError, OutputExistsError
 from dsa110_contimg.ms.checks import check_ms
 from dsa110_contimg.ms.description import OBSERVE_TARGET
+from dsa110_contimg.ms.writing import reserve_room, table_errors
 from dsa110_contimg.naming import group_id_from_mjd, ms_name, parse_subband_name
-from dsa110_contimg.storage.publish import partial_directory, publish
+from dsa110_contimg.storage.publish import partial_directory, publish, require_writable
 from dsa110_contimg.telescope.earth import earth_orientation, warn_if_stale
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _DAYS = 86400.0
 
 @dataclass(frozen=True)
 class ConversionOptions:
-    """How groups are converted.
+    """How groups are converted; a UsageError where that cannot be, whatever the group.
 
     Attributes
     ----------
@@ -71,6 +72,10 @@ class ConversionOptions:
     overwrite: bool = False
     scratch: Path | None = None
     calibrator: CalibratorModel | None = None
+
+    def __post_init__(self) -> None:
+        check_averaging(self.averaging, self.phase_centre)
+        check_writer(self.writer, averages=self.averaging.is_on)
 
 
 @dataclass(frozen=True)
@@ -198,6 +203,10 @@ def _convert(
     left_out: tuple[SetAside, ...] = (),
 ) -> ConvertedMs:
     started = time.monotonic()
+    # Loaded before any work, and outside `table_errors`: an installation at fault is not the output's.
+    write = get_writer(options.writer)
+    _require_replaceable(final)
+    require_writable(final.parent)
     checked = read_group(files)
     left_out = (*left_out, *checked.set_aside)
     _require(len(checked.headers), left_out, options.min_subbands)
@@ -215,21 +224,28 @@ def _convert(
         _state_smearing(group_id, plan)
     with partial_directory(options.scratch or final.parent, group_id) as partial:
         product = partial / final.name
-        written = get_writer(options.writer)(
-            plan,
-            product,
-            min_subbands=options.min_subbands,
-            workers=options.workers,
-            model=options.calibrator.flux_jy(plan) if options.calibrator else None,
-            progress=progress,
-        )
+        columns = ["DATA", "FLAG", "WEIGHT_SPECTRUM", *(["MODEL_DATA"] if options.calibrator else [])]
+        room = reserve_room(partial, plan.description, columns)
+        with table_errors(product):
+            written = write(
+                plan,
+                product,
+                min_subbands=options.min_subbands,
+                workers=options.workers,
+                model=options.calibrator.flux_jy(plan) if options.calibrator else None,
+                progress=progress,
+                bulk_written=room.unlink,
+            )
         set_aside = (*left_out, *(SetAside.from_error(error) for error in written.set_aside.values()))
         missing = tuple(sorted({*plan.missing, *written.set_aside}))
         for item in set_aside:
-            log.warning("%s: %s is set aside (%s): %s", group_id, item.path, item.outcome, item.reason)
+            log.warning("%s: %s is set aside (%s): %s. %s", group_id, item.path, item.outcome, item.reason, item.remedy)
         if missing:
             log.warning("%s: subbands %s are flagged", group_id, ", ".join(map(str, missing)))
-        record(product, Provenance(group_id, plan, written, set_aside, missing, options, time.monotonic() - started))
+        with table_errors(product):
+            record(
+                product, Provenance(group_id, plan, written, set_aside, missing, options, time.monotonic() - started)
+            )
         bytes_out = sum(file.stat().st_size for file in product.rglob("*") if file.is_file())
         # What stands there by now is broken, or to be overwritten.
         publish(product, final, replace=options.overwrite or (final.exists() and not is_good_ms(final)))
@@ -237,6 +253,19 @@ def _convert(
     seconds = time.monotonic() - started
     outcome: Literal["complete", "partial"] = "partial" if missing else "complete"
     return ConvertedMs(group_id, final, outcome, missing, set_aside, seconds, bytes_in, bytes_out)
+
+
+def _require_replaceable(final: Path) -> None:
+    """Refuse a place where something else is than what is left of a Measurement Set, whoever put it there."""
+    if not os.path.lexists(final):
+        return
+    remains = final.is_dir() and not final.is_symlink()
+    if remains and any(final.iterdir()):
+        remains = any((final / name).exists() for name in ("table.dat", "table.info", "ANTENNA"))
+    if not remains:
+        raise OutputExistsError(
+            "something that is no Measurement Set is there", path=final, remedy="move it away, or give another name"
+        )
 
 
 def _state_smearing(group_id: str, plan: ConversionPlan) -> None:

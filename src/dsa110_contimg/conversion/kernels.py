@@ -149,6 +149,9 @@ def _turn(
             turn = p1[c] * np.conj(p2[c])
             turn_re[2 * c] = turn_re[2 * c + 1] = turn.real
             turn_im[2 * c] = turn_im[2 * c + 1] = turn.imag
+        if rows.antenna_1[b] == rows.antenna_2[b]:
+            # Autocorrelations stay real to the bit.
+            turn_re[:], turn_im[:] = np.float32(1.0), zero
         sign = np.float32(-1.0) if rows.conjugate[b] else np.float32(1.0)
         row = b + visdata.skip
         start = row // visdata.rows_per_block * visdata.block_stride + row % visdata.rows_per_block * visdata.row_stride

@@ -101,8 +101,8 @@ class ConversionPlan:
         return 2 * CHANNEL_WIDTH_HZ * any_header.integration_s
 
     def weight(self, nsamples: NDArray[np.floating]) -> NDArray[np.float32]:
-        """WEIGHT of samples with these ``nsamples`` [1/Jy^2]."""
-        return (self.full_weight / FULL_NSAMPLES * nsamples).astype(np.float32)
+        """WEIGHT of samples with these ``nsamples`` [1/Jy^2]; what is not a number of packets weighs nothing."""
+        return (self.full_weight / FULL_NSAMPLES * np.where(nsamples > 0, nsamples, 0.0)).astype(np.float32)
 
     def subband_frequencies_hz(self, subband: int) -> NDArray[np.float64]:
         """Channels of one subband, ascending, shape (48,) [Hz]."""
@@ -145,7 +145,12 @@ def plan_conversion(
     """
     header = next(iter(headers.values()))
     averaging = averaging or Averaging()
-    _check_averaging(averaging, header.n_times, phase_centre)
+    check_averaging(averaging, phase_centre)
+    if header.n_times % averaging.times:
+        raise UsageError(
+            f"cannot average {averaging.times} integrations",
+            remedy=f"give a divisor of {header.n_times}, the group's length",
+        )
     antennas = _antennas(header, stations)
 
     swapped = header.ant_1 > header.ant_2
@@ -191,15 +196,14 @@ def _frames(
     return basis, basis[:, 2]
 
 
-def _check_averaging(averaging: Averaging, n_times: int, phase_centre: PhaseCentre) -> None:
+def check_averaging(averaging: Averaging, phase_centre: PhaseCentre) -> None:
+    """Raise UsageError for an average that is wrong whatever the group."""
     if averaging.channels < 1 or CHANNELS_PER_SUBBAND % averaging.channels:
         raise UsageError(
             f"cannot average {averaging.channels} channels", remedy="give a divisor of 48, the channels of a subband"
         )
-    if averaging.times < 1 or n_times % averaging.times:
-        raise UsageError(
-            f"cannot average {averaging.times} integrations", remedy=f"give a divisor of {n_times}, the group's length"
-        )
+    if averaging.times < 1:
+        raise UsageError(f"cannot average {averaging.times} integrations", remedy="give a divisor of the group's")
     if averaging.times > 1 and phase_centre.kind == "drift":
         raise UsageError(
             "integrations with their own phase centres cannot be averaged", remedy="use --phase-centre meridian"
@@ -242,6 +246,7 @@ def _describe(
         project=header.object_name,
         processor=header.instrument,
         antennas=antennas,
+        site_itrf_m=header.site.itrf_m,
         antenna1=baselines[0].astype(np.int32),
         antenna2=baselines[1].astype(np.int32),
         times_mjd=header.times_mjd.reshape(n_out, -1).mean(axis=1),

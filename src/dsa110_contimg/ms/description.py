@@ -56,6 +56,8 @@ class MsDescription:
         For OBSERVATION and PROCESSOR.
     antennas : Antennas
         All stations, with data or not.
+    site_itrf_m : (3,) float64
+        Where the telescope is said to stand, geocentric ITRF [m]: its hour angles are that meridian's.
     antenna1, antenna2 : (B,) int32
         Rows of ANTENNA, antenna1 <= antenna2.
     times_mjd : (T,) float64
@@ -83,6 +85,7 @@ class MsDescription:
     project: str
     processor: str
     antennas: Antennas
+    site_itrf_m: NDArray[np.float64]
     antenna1: NDArray[np.int32]
     antenna2: NDArray[np.int32]
     times_mjd: NDArray[np.float64]

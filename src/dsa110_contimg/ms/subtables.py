@@ -163,7 +163,7 @@ def _field(path: Path, description: MsDescription) -> None:
 
 def _source(path: Path, description: MsDescription) -> None:
     shutil.rmtree(path / "SOURCE", ignore_errors=True)
-    with ct.default_ms_subtable("SOURCE", str(path / "SOURCE"), ct.complete_ms_desc("SOURCE")):
+    with ct.default_ms_subtable("SOURCE", str(path / "SOURCE"), ct.required_ms_desc("SOURCE")):
         pass
     n = len(description.fields)
     start, end = _time_range_s(description)
@@ -199,7 +199,13 @@ def _observation(path: Path, description: MsDescription) -> None:
         "PROJECT": description.project,
         "RELEASE_DATE": 0.0,
     }
-    _put_rows(path, "OBSERVATION", [row])
+    # pyuvdata's own column. Without it pyuvdata looks the name up in lists of telescopes, one of them on the network,
+    # and then takes the mean of the antennas.
+    with ct.table(f"{path}::OBSERVATION", readonly=False, ack=False) as table:
+        if "TELESCOPE_LOCATION" not in table.colnames():
+            place = ct.makearrcoldesc("TELESCOPE_LOCATION", 0.0, shape=[3], valuetype="double")
+            table.addcols(ct.maketabdesc(place))
+    _put_rows(path, "OBSERVATION", [row | {"TELESCOPE_LOCATION": description.site_itrf_m}])
 
 
 def _spectral_window(path: Path, description: MsDescription) -> None:

@@ -7,7 +7,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dsa110_contimg.errors import DiskFullError, OutputError
+from dsa110_contimg.errors import ContimgError, DiskFullError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,8 @@ def output_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OutputError:
+    except ContimgError:
+        # Some of ours are the system's errors too.
         raise
     except OSError as error:
         if error.errno in _FULL:
@@ -70,9 +71,11 @@ def allocate(path: Path, nbytes: int) -> None:
             os.close(fd)
 
 
-def sync_tree(directory: Path) -> None:
-    """Flush every file and directory of a tree to the disk."""
-    for folder, _, names in os.walk(directory):
+def sync_tree(path: Path) -> None:
+    """Flush a file, or every file and directory of a tree, to the disk."""
+    if not path.is_dir():
+        _sync(str(path))
+    for folder, _, names in os.walk(path):
         for name in names:
             _sync(os.path.join(folder, name))  # noqa: PTH118
         _sync(folder)

@@ -4,7 +4,7 @@ Required keys (UVH5, Hazelton et al., as the DSA-110 writes it), in ``Header``: 
 time_array, integration_time, ant_1_array, ant_2_array, antenna_numbers, antenna_names, antenna_positions, freq_array,
 channel_width, polarization_array, latitude, longitude, altitude; in ``Header/extra_keywords``: phase_center_dec; in
 ``Data``: visdata, flags, nsamples. Old files may lack the others: antenna_diameters (then 4.65 m), applied_delays_ns,
-phase_center_app_dec, ha_phase_center, phase_center_epoch, phase_type, telescope_name, instrument, object_name, history.
+phase_center_app_dec, ha_phase_center, phase_type, telescope_name, instrument, object_name, history.
 """
 
 import math
@@ -28,7 +28,7 @@ from dsa110_contimg.uvh5.start import StartInfo, check_start
 
 _DAY_S = 86400.0
 _MJD_OF_JD_0 = 2400000.5
-_MAX_VALUES = 100_000_000
+_MAX_BYTES = 100_000_000  # a hundred times a full header; damage can claim far more than there is
 _T = TypeVar("_T", bound=np.generic)
 _INTEGER = "iu"
 _NUMERIC = "iuf"
@@ -46,7 +46,9 @@ _REQUIRED = {
 _OPTIONAL = {
     **dict.fromkeys(("antenna_diameters", "phase_center_app_dec", "extra_keywords/ha_phase_center"), _NUMERIC),
     **dict.fromkeys(("telescope_name", "instrument", "object_name", "history", "phase_type"), _TEXT),
-    **dict.fromkeys(("extra_keywords/applied_delays_ns", "extra_keywords/phase_center_epoch"), _TEXT),
+    "extra_keywords/applied_delays_ns": _TEXT,
+    # Not extra_keywords/phase_center_epoch: the only text of variable length, and HDF5 can loop for ever over a damaged
+    # heap of those. The hour angle says as much.
 }
 
 
@@ -255,7 +257,7 @@ def _read_raw(path: Path) -> _Raw:
                     raise
                 continue
             shape, dtype = dataset.shape, dataset.dtype
-            if dtype.kind not in kinds or not 0 < math.prod(shape) < _MAX_VALUES:
+            if dtype.kind not in kinds or not 0 < math.prod(shape) * dtype.itemsize < _MAX_BYTES:
                 raise HeaderValueError(f"Header/{key} is {dtype} of the shape {shape}", path=path, remedy=NOT_OURS)
             if kinds == _TEXT:
                 raw.text[key] = [_decode(item) for item in np.asarray(h5py.Dataset(dataset)[()]).ravel()]

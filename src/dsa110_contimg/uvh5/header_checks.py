@@ -194,10 +194,9 @@ def declination(path: Path, values: Values, text: Mapping[str, list[str]]) -> fl
     if "extra_keywords/ha_phase_center" in values:
         ha_rad = scalar(path, "extra_keywords/ha_phase_center", values["extra_keywords/ha_phase_center"])
         require(path, ha_rad == 0.0, f"ha_phase_center is {ha_rad} rad, not the meridian")
-    for key, expected in (("phase_type", "drift"), ("extra_keywords/phase_center_epoch", "HADEC")):
-        if key in text:
-            found = text[key][0].strip()
-            require(path, found == expected, f"{key} is {found!r}, not {expected!r}")
+    if "phase_type" in text:
+        found = text["phase_type"][0].strip()
+        require(path, found == "drift", f"phase_type is {found!r}, not 'drift'")
     return dec_rad
 
 

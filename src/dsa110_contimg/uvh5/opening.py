@@ -110,8 +110,11 @@ def open_dataset(file: h5py.File, path: Path, key: str) -> h5py.h5d.DatasetID:
 
 
 def read_numbers(dataset: h5py.h5d.DatasetID) -> NDArray[Any]:
-    """Read a whole numeric dataset, in its own type."""
-    values = np.empty(dataset.shape, dataset.dtype)
+    """Read a whole numeric dataset, in its own type; a TypeError for any other."""
+    dtype = dataset.dtype
+    if dtype.kind not in "iuf":
+        raise TypeError(f"{dtype} where numbers should be")
+    values = np.empty(dataset.shape, dtype)
     dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
     return values
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from dsa110_contimg.errors import UsageError
+from dsa110_contimg.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +23,8 @@ WRITERS = {
     "direct-subband": "dsa110_contimg.conversion.writers.direct_subband",
     "pyuvdata": "dsa110_contimg.conversion.writers.pyuvdata",
 }
+#: The strategy that averages.
+AVERAGING_WRITER = "direct-subband"
 
 
 class Writer(Protocol):
@@ -37,9 +39,18 @@ class Writer(Protocol):
         workers: int,
         model: NDArray[np.float64] | None = None,
         progress: Callable[[int], object] = ...,
+        bulk_written: Callable[[], object] = ...,
     ) -> WriteResult:
         """Write it."""
         ...
+
+
+def check_writer(name: str, *, averages: bool) -> None:
+    """Raise UsageError where there is no strategy of this name, or where it would have to average and cannot."""
+    if name not in WRITERS:
+        raise UsageError(f"no writer {name!r}", remedy=f"give one of {', '.join(WRITERS)}")
+    if averages and name != AVERAGING_WRITER:
+        raise UsageError(f"the {name} writer does not average", remedy=f"use --writer {AVERAGING_WRITER}")
 
 
 def get_writer(name: str) -> Writer:
@@ -49,10 +60,20 @@ def get_writer(name: str) -> Writer:
     ------
     UsageError
         There is no such strategy.
+    SettingsError
+        numba finds no place to keep the kernels compiled.
     """
-    if name not in WRITERS:
-        raise UsageError(f"no writer {name!r}", remedy=f"give one of {', '.join(WRITERS)}")
-    write: Writer = import_module(WRITERS[name]).write
+    check_writer(name, averages=False)
+    try:
+        write: Writer = import_module(WRITERS[name]).write
+    except RuntimeError as error:
+        # numba's only kind of error where neither the package, nor the home, nor NUMBA_CACHE_DIR may be written.
+        if "cannot cache function" not in str(error):
+            raise
+        raise SettingsError(
+            f"there is no place to keep compiled kernels ({error})",
+            remedy="set paths.cache (or NUMBA_CACHE_DIR) to a directory that this account may write",
+        ) from error
     return write
 
 

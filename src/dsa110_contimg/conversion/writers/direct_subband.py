@@ -17,8 +17,8 @@ import numpy as np
 
 from dsa110_contimg.conversion import kernels
 from dsa110_contimg.conversion.kernels import Rows, Tile
-from dsa110_contimg.conversion.writers.result import WriteResult
-from dsa110_contimg.errors import IncompleteGroupError, InputError, ZeroFilledError
+from dsa110_contimg.conversion.writers.result import WriteResult, require_good, zero_filled
+from dsa110_contimg.errors import InputError
 from dsa110_contimg.ms.layout import add_bulk_column, create_ms, fill_weights
 from dsa110_contimg.ms.tiles import TileFile
 from dsa110_contimg.telescope.band import CHANNELS_PER_SUBBAND, N_SUBBANDS
@@ -47,6 +47,7 @@ def write(
     workers: int,
     model: NDArray[np.float64] | None = None,
     progress: Callable[[int], object] = lambda nbytes: None,
+    bulk_written: Callable[[], object] = lambda: None,
 ) -> WriteResult:
     """Write the Measurement Set of a plan.
 
@@ -64,6 +65,8 @@ def write(
         Flux density of a source at the phase centre [Jy], for each time and channel of the output: makes MODEL_DATA.
     progress : callable
         Is told the bytes of input that have been dealt with.
+    bulk_written : callable
+        Is told when only small tables are still to be written.
 
     Raises
     ------
@@ -83,12 +86,8 @@ def write(
         pass_ = _Pass(plan, files, model, progress)
         set_aside = pass_.run(workers)
     good = sorted(set(plan.headers) - set(set_aside))
-    if len(good) < min_subbands:
-        reasons = "; ".join(str(error) for error in set_aside.values()) or "the others are missing"
-        raise IncompleteGroupError(
-            f"only {len(good)} good subbands, fewer than the minimum of {min_subbands}: {reasons}",
-            remedy="copy the missing files from the correlator, or lower --min-subbands",
-        )
+    require_good(len(good), set_aside, min_subbands)
+    bulk_written()
     if not (plan.averaging.is_on or pass_.uniform):
         _write_weight_spectrum(plan, ms_path, good)
     _finish_rows(plan, ms_path, pass_)
@@ -115,11 +114,17 @@ class _Pass:
         #: Sum and number of nsamples over the unflagged samples of each integration and baseline, by correlation.
         self.weights = np.zeros((n_times, n_baselines, 2))
         self.counts = np.zeros((n_times, n_baselines, 2), np.int64)
-        self.uniform = True
         self.zeros: dict[int, float] = {}
-        self._usual: float | None = None
+        #: nsamples of each good subband where it is the same in all samples, else None.
+        self._nsamples: dict[int, float | None] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
+
+    @property
+    def uniform(self) -> bool:
+        """Whether nsamples is the same in all samples of the good subbands."""
+        values = set(self._nsamples.values())
+        return len(values) == 1 and None not in values
 
     def run(self, workers: int) -> dict[int, InputError]:
         """Write all tiles; return the subbands that had to be left out, with their errors."""
@@ -131,7 +136,6 @@ class _Pass:
                     try:
                         task.result()
                     except InputError as error:
-                        log.warning("subband %d is left out: %s", subband, error)
                         set_aside[subband] = error
                         self._missing(subband)
             except BaseException:
@@ -146,7 +150,7 @@ class _Pass:
             self._missing(subband)
             return
         weights, counts = np.zeros_like(self.weights), np.zeros_like(self.counts)
-        n_zero, uniform = 0, True
+        n_zero, uniform, usual = 0, True, None
         n_baselines = self.plan.row.size
         tile = kernels.empty_tile(n_baselines, CHANNELS_PER_SUBBAND)
         phase_per_m = 2 * np.pi * self.plan.subband_frequencies_hz(subband) / SPEED_OF_LIGHT
@@ -157,7 +161,8 @@ class _Pass:
                     return
                 samples = reader.read_integration(k)
                 phasors = np.exp(1j * self.plan.turn_m[k, :, None] * phase_per_m).astype(np.complex64)
-                usual = self._usual_nsamples(samples.nsamples)
+                # The first value that is read of a subband is what all its others are compared with.
+                usual = _first_value(samples.nsamples) if usual is None else usual
                 found = kernels.turn_and_flag(samples, self.rows, phasors, tile, usual)
                 n_zero += found.n_zero
                 uniform &= found.uniform
@@ -170,22 +175,12 @@ class _Pass:
                 self.progress(header.size_bytes // header.n_times)
             reader.check_unchanged()
         if n_zero == counts.size * CHANNELS_PER_SUBBAND:
-            raise ZeroFilledError(
-                "holds nothing but zeros", path=header.path, remedy="look for lost packets on its correlator host"
-            )
+            raise zero_filled(header.path)
         with self._lock:
             self.weights += weights
             self.counts += counts
-            self.uniform &= uniform
+            self._nsamples[subband] = usual if uniform else None
             self.zeros[subband] = n_zero / (counts.size * CHANNELS_PER_SUBBAND)
-
-    def _usual_nsamples(self, nsamples: Samples) -> float:
-        """Return the first value of nsamples that was read at all, with which all others are compared."""
-        with self._lock:
-            if self._usual is None:
-                first = nsamples.skip % nsamples.rows_per_block * nsamples.row_stride + nsamples.offsets[0, 0]
-                self._usual = float(nsamples.values[first])
-            return self._usual
 
     def _missing(self, subband: int) -> None:
         description = self.plan.description
@@ -193,6 +188,11 @@ class _Pass:
         output = _Output(self, subband)
         for k in range(description.n_times):
             output.write(k, tile)
+
+
+def _first_value(samples: Samples) -> float:
+    first = samples.skip % samples.rows_per_block * samples.row_stride + samples.offsets[0, 0]
+    return float(samples.values[first])
 
 
 class _Output:

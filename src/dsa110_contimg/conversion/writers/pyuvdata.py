@@ -6,15 +6,15 @@ in what they are compared for only: times, baselines, UVW and visibilities.
 
 from __future__ import annotations
 
-import logging
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import casacore.tables as ct
 import numpy as np
 
-from dsa110_contimg.conversion.writers.result import WriteResult
-from dsa110_contimg.errors import IncompleteGroupError, InputError, UnreadableFileError, UsageError, ZeroFilledError
+from dsa110_contimg.conversion.writers import check_writer
+from dsa110_contimg.conversion.writers.result import WriteResult, require_good, zero_filled
+from dsa110_contimg.errors import InputError, UnreadableFileError
 from dsa110_contimg.ms.layout import add_bulk_column, fill_weights
 from dsa110_contimg.ms.subtables import fill_subtables
 from dsa110_contimg.ms.tiles import TileFile
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from dsa110_contimg.conversion.plan import ConversionPlan
     from dsa110_contimg.uvh5.header import SubbandHeader
-
-log = logging.getLogger(__name__)
 
 # Half the arc from which north is found at a phase centre.
 _NORTH_ARC_RAD = np.radians(1 / 3600)
@@ -72,11 +70,12 @@ def write(
     workers: int,  # noqa: ARG001 - pyuvdata works alone
     model: NDArray[np.float64] | None = None,
     progress: Callable[[int], object] = lambda nbytes: None,
+    bulk_written: Callable[[], object] = lambda: None,
 ) -> WriteResult:
     """Write the Measurement Set of a plan; parameters and errors as of `direct_subband.write`."""
-    if plan.averaging.is_on:
-        raise UsageError("the pyuvdata writer does not average", remedy="use --writer direct-subband")
+    check_writer("pyuvdata", averages=plan.averaging.is_on)
     written = _write_with_pyuvdata(plan, ms_path, min_subbands, progress)
+    bulk_written()
     _finish(plan, ms_path, written, model)
     return WriteResult(written.set_aside, written.zeros, written.flagged)
 
@@ -119,14 +118,9 @@ def _read_group(
         try:
             good[subband] = _read_subband(header)
         except InputError as error:
-            log.warning("subband %d is left out: %s", subband, error)
             set_aside[subband] = error
         progress(header.size_bytes)
-    if len(good) < min_subbands:
-        raise IncompleteGroupError(
-            f"only {len(good)} good subbands, fewer than the minimum of {min_subbands}",
-            remedy="copy the missing files from the correlator, or lower --min-subbands",
-        )
+    require_good(len(good), set_aside, min_subbands)
     template = next(iter(good.values()))
     parts = [good.get(sb) or _missing(template, plan.subband_frequencies_hz(sb)) for sb in reversed(range(N_SUBBANDS))]
     good.clear()
@@ -146,9 +140,7 @@ def _read_subband(header: SubbandHeader) -> UVData:
         ) from error
     subband.uvw_array = subband.uvw_array.astype(np.float64)
     if not subband.data_array.any():
-        raise ZeroFilledError(
-            "holds nothing but zeros", path=header.path, remedy="look for lost packets on its correlator host"
-        )
+        raise zero_filled(header.path)
     if subband.freq_array[0] > subband.freq_array[-1]:
         subband.reorder_freqs(channel_order="freq", run_check=False)
     return subband
