@@ -34,7 +34,8 @@ Every error is a `ContimgError`, and most are also the error of the standard lib
     │   ├── GroupStateError      (ValueError)         the group's state does not allow this
     │   │   └── AttemptRunningError                   another attempt at it is running
     │   └── StaleAttemptError    (ValueError)         the attempt is not, or no longer, the current one
-    └── MissingToolError         (ImportError)        an optional tool is not installed
+    ├── MissingToolError         (ImportError)        an optional tool is not installed
+    └── CalibrationError         (ValueError)         nothing can be solved, or gains do not fit the data
 
 A message is one line: what happened, to which file, and what to do about it.
 """
@@ -224,3 +225,7 @@ class StaleAttemptError(LedgerError, ValueError):
 
 class MissingToolError(ContimgError, ImportError):  # type: ignore[misc]  # ImportError.path is a str
     """An optional library or program is not installed."""
+
+
+class CalibrationError(ContimgError, ValueError):
+    """Nothing can be solved, or the gains do not fit the data."""
