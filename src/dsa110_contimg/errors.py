@@ -33,9 +33,11 @@ Every error is a `ContimgError`, and most are also the error of the standard lib
     │   ├── UnknownGroupError    (LookupError)        no such group in it
     │   ├── GroupStateError      (ValueError)         the group's state does not allow this
     │   │   └── AttemptRunningError                   another attempt at it is running
-    │   └── StaleAttemptError    (ValueError)         the attempt is not, or no longer, the current one
+    │   ├── StaleAttemptError    (ValueError)         the attempt is not, or no longer, the current one
+    │   └── UnknownCalibrationError (LookupError)     no such calibration set in it
     ├── MissingToolError         (ImportError)        an optional tool is not installed
     └── CalibrationError         (ValueError)         nothing can be solved, or gains do not fit the data
+        └── NoCalibrationError   (LookupError)        no calibration set may be used for these data
 
 A message is one line: what happened, to which file, and what to do about it.
 """
@@ -223,9 +225,17 @@ class StaleAttemptError(LedgerError, ValueError):
     """The attempt is not, or no longer, the group's current one: what it made must not be published."""
 
 
+class UnknownCalibrationError(LedgerError, LookupError):
+    """The ledger has no such calibration set."""
+
+
 class MissingToolError(ContimgError, ImportError):  # type: ignore[misc]  # ImportError.path is a str
     """An optional library or program is not installed."""
 
 
 class CalibrationError(ContimgError, ValueError):
     """Nothing can be solved, or the gains do not fit the data."""
+
+
+class NoCalibrationError(CalibrationError, LookupError):
+    """No calibration set may be used for these data: each was refused, and for what."""
