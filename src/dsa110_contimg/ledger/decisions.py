@@ -129,14 +129,18 @@ def decision_of(row: Any) -> Decision:
 
 
 def append_decision(path: Path, decision: Decision) -> None:
-    """Add a decision to the file beside the products: one line, in one write, flushed.
+    """Add a decision to the file beside the products; errors as of `append_line`."""
+    append_line(path, decision._asdict() | {"what": decision.what.value, "when_utc": decision.when_utc.isoformat()})
+
+
+def append_line(path: Path, facts: dict[str, Any]) -> None:
+    """Add a decision's facts to a file beside the products: one line, in one write, flushed.
 
     Raises
     ------
     LedgerError
         It cannot be written.
     """
-    facts = decision._asdict() | {"what": decision.what.value, "when_utc": decision.when_utc.isoformat()}
     line = json.dumps(facts, ensure_ascii=False) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

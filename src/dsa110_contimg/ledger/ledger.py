@@ -6,6 +6,7 @@ from typing import Self
 
 from dsa110_contimg.ledger.adoption import Adoption
 from dsa110_contimg.ledger.attempts import Attempts
+from dsa110_contimg.ledger.calibrations import Calibrations
 from dsa110_contimg.ledger.commits import Commits
 from dsa110_contimg.ledger.consistency import Consistency
 from dsa110_contimg.ledger.decisions import Decisions
@@ -16,7 +17,7 @@ from dsa110_contimg.ledger.lock import Owner, lock, owner_of
 from dsa110_contimg.ledger.reports import Reports
 
 
-class Ledger(Files, Groups, Attempts, Commits, Decisions, Reports, Events, Adoption, Consistency):
+class Ledger(Files, Groups, Attempts, Commits, Decisions, Reports, Events, Adoption, Consistency, Calibrations):
     """What the pipeline remembers; `open_ledger` opens one.
 
     Every method is one transaction: all of it or nothing, on the disk when it returns. One ledger may be used by many

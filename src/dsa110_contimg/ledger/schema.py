@@ -136,3 +136,57 @@ events = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
 )
 sa.Index("ix_events_group", events.c.group_id)
+
+calibrations = sa.Table(
+    "calibrations",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("group_id", sa.Text, nullable=False),  # one that was solved by hand may be of a group not known here
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("checksum", sa.Text, nullable=False),
+    sa.Column("calibrator", sa.Text, nullable=False),
+    sa.Column("grade", sa.Text, nullable=False),
+    sa.Column("reasons", sa.JSON, nullable=False, server_default="[]"),
+    sa.Column("dec_deg", sa.Float, nullable=False),
+    sa.Column("mid_mjd", sa.Float, nullable=False),
+    # As far as it would reach; that it ends where the telescope changed follows from `observing`.
+    sa.Column("valid_from_mjd", sa.Float, nullable=False),
+    sa.Column("valid_until_mjd", sa.Float, nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("registered_utc", UtcTime, nullable=False),
+    sa.Column("retired_utc", UtcTime),
+    sa.Column("retired_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("retired_why", sa.Text, nullable=False, server_default=""),
+)
+sa.Index("ix_calibrations_mid", calibrations.c.mid_mjd)
+sa.Index("ix_calibrations_group", calibrations.c.group_id)
+
+calibrated = sa.Table(
+    "calibrated",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("product", sa.Text, nullable=False),
+    sa.Column("group_id", sa.Text, nullable=False),
+    sa.Column("calibration_id", sa.Integer, sa.ForeignKey("calibrations.id"), nullable=False),
+    sa.Column("rung", sa.Text, nullable=False),
+    sa.Column("stale", sa.Boolean(create_constraint=False), nullable=False, server_default="0"),
+    sa.Column("why", sa.Text, nullable=False, server_default=""),
+    sa.Column("when_utc", UtcTime, nullable=False),
+    sa.Column("replaced_utc", UtcTime),
+)
+sa.Index("ix_calibrated_group", calibrated.c.group_id)
+sa.Index("ix_calibrated_set", calibrated.c.calibration_id)
+sa.Index("ix_calibrated_product", calibrated.c.product)
+
+observing = sa.Table(
+    "observing",
+    metadata,
+    sa.Column("group_id", sa.Text, primary_key=True),
+    sa.Column("start_mjd", sa.Float, nullable=False),
+    sa.Column("dec_deg", sa.Float, nullable=False),
+    sa.Column("correlator", sa.JSON, nullable=False, server_default="{}"),
+    sqlite_with_rowid=False,
+)
+sa.Index("ix_observing_start", observing.c.start_mjd)
