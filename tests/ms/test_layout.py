@@ -19,7 +19,7 @@ def random_values(rng, column, shape):
         return rng.random(shape) < 0.5
     values = rng.normal(size=shape)
     return (
-        values.astype(np.float32) if column == "WEIGHT_SPECTRUM" else (values + 1j * values[::-1]).astype(np.complex64)
+        values.astype(np.float32) if column.endswith("_SPECTRUM") else (values + 1j * values[::-1]).astype(np.complex64)
     )
 
 
@@ -74,7 +74,7 @@ def test_columns_do_not_mix(tmp_path):
     values = {column: random_values(rng, column, (2, 6, 8, 2)) for column in ALL}
     for column in ALL:
         fill(tmp_path / "a.ms", column, description, values[column])
-    assert len({bulk_file(tmp_path / "a.ms", column) for column in ALL}) == 4
+    assert len({bulk_file(tmp_path / "a.ms", column) for column in ALL}) == len(ALL)
     with ct.table(str(tmp_path / "a.ms"), ack=False) as ms:
         for column in ALL:
             assert np.array_equal(ms.getcol(column).reshape(2, 6, 8, 2), values[column])

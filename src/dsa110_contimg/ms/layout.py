@@ -1,13 +1,13 @@
 """Laying out a Measurement Set with casacore, its bulk columns empty and ready to be written in place.
 
-DATA and FLAG (and MODEL_DATA, WEIGHT_SPECTRUM) are TiledColumnStMan columns of fixed shape, whose tiles hold one
-subband of one integration. casacore would write a whole table of zeros while it lays them out; it is given
-``/dev/null`` to write them to, and files of the right size are then put in place.
+DATA and FLAG (and MODEL_DATA, CORRECTED_DATA, the spectra of weights) are TiledColumnStMan columns of fixed shape,
+whose tiles hold one subband of one integration. casacore would write a whole table of zeros while it lays them out; it
+is given ``/dev/null`` to write them to, and files of the right size are then put in place.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import casacore.tables as ct
 import numpy as np
@@ -35,8 +35,31 @@ BULK_COLUMNS = {
     "DATA": BulkColumn("complex", 0j, 64),
     "FLAG": BulkColumn("boolean", False, 1),
     "MODEL_DATA": BulkColumn("complex", 0j, 64),
+    "CORRECTED_DATA": BulkColumn("complex", 0j, 64),
     "WEIGHT_SPECTRUM": BulkColumn("float", 0.0, 32),
+    "SIGMA_SPECTRUM": BulkColumn("float", 0.0, 32),
 }
+
+
+class BulkShape(Protocol):
+    """How many samples a bulk column has, and in which tiles; a `MsDescription` knows, and a `MsInfo`."""
+
+    @property
+    def n_times(self) -> int:
+        """Number of times."""
+
+    @property
+    def n_baselines(self) -> int:
+        """Number of baselines of a time."""
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels."""
+
+    @property
+    def tile_channels(self) -> int:
+        """Channels of a tile."""
+
 
 # Columns that hold one value for all rows, or one for each time: the incremental storage manager keeps each once.
 _INCREMENTAL = (
@@ -84,7 +107,7 @@ def create_ms(path: Path, description: MsDescription, columns: tuple[str, ...] =
         add_bulk_column(path, column, description)
 
 
-def add_bulk_column(path: Path, column: str, description: MsDescription) -> None:
+def add_bulk_column(path: Path, column: str, description: BulkShape) -> None:
     """Add one empty bulk column to a Measurement Set that nobody else has open (see `create_ms`)."""
     kind = BULK_COLUMNS[column]
     tile = (description.n_baselines, description.tile_channels, N_CORR)
@@ -107,7 +130,7 @@ def add_bulk_column(path: Path, column: str, description: MsDescription) -> None
     allocate(bulk, n_tiles * tile_bytes(column, description))
 
 
-def tile_bytes(column: str, description: MsDescription) -> int:
+def tile_bytes(column: str, description: BulkShape) -> int:
     """Size of one tile of a bulk column [bytes]; a tile of bits ends on a whole byte."""
     samples = description.n_baselines * description.tile_channels * N_CORR
     return -(-samples * BULK_COLUMNS[column].bits // 8)
