@@ -55,6 +55,16 @@ def test_tiles_are_parts_of_an_integration(ms):
                 np.testing.assert_array_equal(np.concatenate(tiles, axis=1), whole(ms, column)[time])
 
 
+@pytest.mark.parametrize("column", ["DATA", "FLAG", "WEIGHT", "UVW"])
+def test_neighbouring_baselines_at_all_times_are_casacores(ms, column):
+    with OpenMs(ms) as opened:
+        for baselines in (slice(0, 1), slice(3, 7), slice(0, N_BASELINES)):
+            found = opened.read_baselines(column, baselines)
+            np.testing.assert_array_equal(found, whole(ms, column)[:, baselines])
+        with pytest.raises(IndexError):
+            opened.read_baselines(column, slice(3, N_BASELINES + 1))
+
+
 @pytest.mark.parametrize("column", ["FLAG", "CORRECTED_DATA", "WEIGHT"])
 def test_what_is_written_is_read_by_casacore(ms, column):
     source = "DATA" if column == "CORRECTED_DATA" else column

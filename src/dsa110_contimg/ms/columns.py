@@ -148,6 +148,40 @@ class OpenMs:
                 values[k, :, block] = self._read(tiles, first_time + k, block)
         return values.reshape(n_times, n_baselines, -1, n_corr)
 
+    def read_baselines(self, column: str, baselines: slice) -> NDArray[Any]:
+        """Read all integrations of some neighbouring baselines of a column.
+
+        Parameters
+        ----------
+        column : str
+            Any column of the main table.
+        baselines : slice
+            From which baseline to which, both given.
+
+        Returns
+        -------
+        (T, baselines, ...) ndarray
+            Cells, as (C, P) for a bulk column.
+
+        Raises
+        ------
+        MeasurementSetError
+            There is no such column, or it cannot be read.
+        """
+        first, count = baselines.start, baselines.stop - baselines.start
+        if not 0 <= first < first + count <= self.info.n_baselines:
+            raise IndexError(f"baselines {first} to {first + count} of {self.info.n_baselines}")
+        tiles = self._tiles(column)
+        if tiles is None:
+            times = [self._getcol(column, time, 1, baselines) for time in range(self.info.n_times)]
+            return np.concatenate(times)
+        _, size, n_corr = tiles.shape
+        values = np.empty((self.info.n_times, count, tiles.n_blocks, size, n_corr), tiles.dtype)
+        for time in range(self.info.n_times):
+            for block in range(tiles.n_blocks):
+                values[time, :, block] = self._read_part(tiles, time, block, baselines)
+        return values.reshape(self.info.n_times, count, -1, n_corr)
+
     def write(self, column: str, first_time: int, values: NDArray[Any]) -> None:
         """Write some integrations of a column that is there.
 
@@ -240,18 +274,35 @@ class OpenMs:
         return tiles._replace(fd=fd)
 
     def _read(self, tiles: _Tiles, time: int, block: int) -> NDArray[Any]:
+        buffer = self._read_bytes(tiles, time, block, 0, tiles.n_bytes)
+        if tiles.dtype == np.bool_:
+            count = tiles.shape[0] * tiles.shape[1] * tiles.shape[2]
+            return np.unpackbits(buffer, count=count, bitorder="little").view(np.bool_).reshape(tiles.shape)
+        return buffer.view(tiles.dtype).reshape(tiles.shape)
+
+    def _read_part(self, tiles: _Tiles, time: int, block: int, baselines: slice) -> NDArray[Any]:
+        """Read some baselines of a tile; of bits a whole one, unless each baseline ends on a whole byte."""
+        row = tiles.shape[1] * tiles.shape[2]
+        if tiles.dtype == np.bool_ and row % 8:
+            return self._read(tiles, time, block)[baselines]
+        row_bytes = row // 8 if tiles.dtype == np.bool_ else row * tiles.dtype.itemsize
+        count = baselines.stop - baselines.start
+        buffer = self._read_bytes(tiles, time, block, baselines.start * row_bytes, count * row_bytes)
+        if tiles.dtype == np.bool_:
+            buffer = np.unpackbits(buffer, bitorder="little")
+        return buffer.view(tiles.dtype).reshape(count, *tiles.shape[1:])
+
+    def _read_bytes(self, tiles: _Tiles, time: int, block: int, first: int, count: int) -> NDArray[np.uint8]:
+        """Read some bytes of a tile."""
         self._check(time)
-        buffer = np.empty(tiles.n_bytes, np.uint8)
-        done, offset = 0, (time * tiles.n_blocks + block) * tiles.n_bytes
+        buffer = np.empty(count, np.uint8)
+        done, offset = 0, (time * tiles.n_blocks + block) * tiles.n_bytes + first
         while done < buffer.size:
             n = os.preadv(tiles.fd, [buffer[done:].data], offset + done)
             if n == 0:
                 raise MeasurementSetError("ends before its data do", path=self.path, remedy="convert the group again")
             done += n
-        if tiles.dtype == np.bool_:
-            count = tiles.shape[0] * tiles.shape[1] * tiles.shape[2]
-            return np.unpackbits(buffer, count=count, bitorder="little").view(np.bool_).reshape(tiles.shape)
-        return buffer.view(tiles.dtype).reshape(tiles.shape)
+        return buffer
 
     def _write(self, tiles: _Tiles, time: int, block: int, values: NDArray[Any]) -> None:
         self._check(time)
@@ -270,18 +321,22 @@ class OpenMs:
         if not 0 <= time < self.info.n_times:
             raise IndexError(f"integration {time} of {self.info.n_times}")
 
-    def _getcol(self, column: str, first_time: int, n_times: int) -> NDArray[Any]:
+    def _getcol(self, column: str, first_time: int, n_times: int, baselines: slice | None = None) -> NDArray[Any]:
+        """Read some integrations through casacore; of one integration, perhaps only some baselines."""
         self._check(first_time)
         self._check(first_time + n_times - 1)
         n_baselines = self.info.n_baselines
+        first, count = first_time * n_baselines, n_times * n_baselines
+        if baselines is not None:
+            first, count = first + baselines.start, baselines.stop - baselines.start
         with self._lock, self._table() as table:
             if column not in table.colnames():
                 raise MeasurementSetError(f"has no column {column}", path=self.path)
             try:
-                values = table.getcol(column, first_time * n_baselines, n_times * n_baselines)
+                values = table.getcol(column, first, count)
             except RuntimeError as error:
                 raise MeasurementSetError(f"column {column} cannot be read ({error})", path=self.path) from error
-        return np.asarray(values).reshape(n_times, n_baselines, *np.shape(values)[1:])
+        return np.asarray(values).reshape(n_times, -1, *np.shape(values)[1:])
 
     def _putcol(self, column: str, first_time: int, values: NDArray[Any]) -> None:
         n_times, n_baselines = values.shape[:2]
