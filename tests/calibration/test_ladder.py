@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsa110_contimg.calibration.ladder import Rung, SetRecord, choose_sets
-from dsa110_contimg.calibration.validity import CorrelatorState
 from dsa110_contimg.errors import NoCalibrationError
 from dsa110_contimg.telescope.band import INTEGRATION_S
+from dsa110_contimg.telescope.correlator import CorrelatorState
 
 NOON = 60953.5
 HOUR = round(3600 / INTEGRATION_S) * INTEGRATION_S / 86400

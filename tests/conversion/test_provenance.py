@@ -9,6 +9,7 @@ from dsa110_contimg import __version__
 from dsa110_contimg.conversion.plan import Averaging
 from dsa110_contimg.conversion.provenance import FORMAT, read_provenance
 from dsa110_contimg.naming import parse_subband_name
+from dsa110_contimg.telescope.correlator import CorrelatorState
 from dsa110_contimg.telescope.earth import earth_orientation
 from dsa110_contimg.telescope.geometry import aberration_scale
 from subband_samples import change
@@ -57,6 +58,10 @@ def test_a_whole_group(group, converted):
     assert {"python", "numpy", "python-casacore", "astropy-iers-data", "numba"} <= set(facts["versions"])
     assert facts["seconds"] > 0
     assert facts["calibrator"] is None
+    state = CorrelatorState.from_json(facts["correlator"])
+    assert state.start_mjd == pytest.approx(group.mjd[0], abs=1e-9)
+    assert state.dec_deg == pytest.approx(54.57)
+    assert state.changes(state._replace(antenna_order="")) == ("the order of the antennas changed",)
 
 
 def test_a_partial_group(partial):

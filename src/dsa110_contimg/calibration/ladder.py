@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dsa110_contimg.calibration.validity import REACH_D, STRIP_DEG, CorrelatorState, validity
+from dsa110_contimg.calibration.validity import REACH_D, validity
 from dsa110_contimg.errors import NoCalibrationError
+from dsa110_contimg.telescope.correlator import STRIP_DEG, CorrelatorState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

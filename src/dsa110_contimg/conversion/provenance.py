@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dsa110_contimg.ms.subtables import add_history
 from dsa110_contimg.naming import PROVENANCE_NAME
+from dsa110_contimg.telescope.correlator import CorrelatorState, digest
 from dsa110_contimg.telescope.earth import earth_orientation
 from dsa110_contimg.telescope.geometry import aberration_scale
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from dsa110_contimg.conversion.group import ConversionOptions
     from dsa110_contimg.conversion.plan import ConversionPlan
     from dsa110_contimg.conversion.writers.result import WriteResult
+    from dsa110_contimg.uvh5.header import SubbandHeader
 
 _PACKAGES = ("dsa110-contimg", "numpy", "h5py", "python-casacore", "pyuvdata", "pyerfa", "astropy-iers-data", "numba")
 FORMAT = 1
@@ -73,6 +75,7 @@ def describe(provenance: Provenance) -> dict[str, Any]:
         "antennas": len(set(header.ant_1.tolist())),
         "integrations": header.n_times,
         "pointing_dec_deg": degrees(header.dec_rad),
+        "correlator": correlator_state(header)._asdict(),
         "phase_centre": {"kind": options.phase_centre.kind, "ra_deg": field.ra_deg, "dec_deg": field.dec_deg},
         "aberration_scale": aberration_scale(field.ra_deg, field.dec_deg, middle, header.site),
         "calibrator": options.calibrator.facts(plan) if options.calibrator else None,
@@ -92,6 +95,17 @@ def describe(provenance: Provenance) -> dict[str, Any]:
         "process": os.getpid(),
         "seconds": round(provenance.seconds, 3),
     }
+
+
+def correlator_state(header: SubbandHeader) -> CorrelatorState:
+    """Say how the telescope stood for the files of a group, which all say the same."""
+    return CorrelatorState(
+        start_mjd=float(header.times_mjd[0]),
+        integration_s=header.integration_s,
+        dec_deg=degrees(header.dec_rad),
+        antenna_order=digest([header.ant_1, header.ant_2]),
+        applied_delays=digest(" ".join(header.applied_delays_ns.split())),
+    )
 
 
 def _messages(facts: dict[str, Any]) -> list[str]:
