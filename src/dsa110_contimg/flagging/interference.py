@@ -1,0 +1,66 @@
+"""Interference in one dynamic spectrum, found by aoflagger's SumThreshold.
+
+Offringa et al. 2010, MNRAS 405, 155: runs of 1, 2, 4, ... neighbouring samples are held against a threshold that falls
+with their number. Our strategies (``strategies/*.lua``) run it twice: on what is strong as it stands, then on what
+is left, after a smooth background has been taken away. What is found is filled before the background is fitted, because
+aoflagger's low-pass filter looks at masked samples too.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import aoflagger
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+STRATEGIES = ("strong.lua", "faint.lua")
+# With fewer good samples than this there is no noise to measure.
+_FEWEST_SAMPLES = 32
+
+
+class Detector:
+    """Finds interference in images of one size.
+
+    Parameters
+    ----------
+    n_times, n_channels : int
+        Their size.
+    """
+
+    def __init__(self, n_times: int, n_channels: int) -> None:
+        self._flagger = aoflagger.AOFlagger()
+        folder = files("dsa110_contimg.flagging") / "strategies"
+        self._strategies = [self._flagger.load_strategy_file(str(folder / name)) for name in STRATEGIES]
+        # aoflagger's images are channels high and times wide.
+        self._image = self._flagger.make_image_set(n_times, n_channels, 1)
+        self._mask = self._flagger.make_flag_mask(n_times, n_channels)
+
+    def find(self, image: NDArray[np.floating], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Find what sticks out of an image.
+
+        Parameters
+        ----------
+        image : (T, C) float
+            Amplitudes or powers in any unit, with the same noise everywhere.
+        mask : (T, C) bool
+            What is not to be looked at.
+
+        Returns
+        -------
+        (T, C) bool
+            What sticks out, outside the mask.
+        """
+        bad = mask | ~np.isfinite(image)
+        looked_at = ~bad
+        for strategy in self._strategies:
+            if np.count_nonzero(~bad) < _FEWEST_SAMPLES:
+                break
+            flat = np.where(bad, 0.0, image - np.median(image[~bad])).astype(np.float32)
+            self._image.set_image_buffer(0, np.ascontiguousarray(flat.T))
+            self._mask.set_buffer(np.ascontiguousarray(bad.T))
+            bad = bad | strategy.run(self._image, self._mask).get_buffer().T
+        return bad & looked_at
