@@ -165,6 +165,39 @@ class StreamSettings(_Section):
     )
 
 
+class CalibrateSettings(_Section):
+    """Solving for the gains of the antennas."""
+
+    beam: str = Field("airy", description="Primary beam of the model: airy, tapered or gaussian:FWHM (deg, 1.4 GHz).")
+    reference: tuple[str, ...] = Field(
+        ("103",), description="Stations preferred as reference; after them the other outriggers, then the core."
+    )
+    min_uv_m: Number = Field(50.0, ge=0, allow_inf_nan=False, description="Leave out baselines shorter than this [m].")
+    max_uv_m: Number | None = Field(None, gt=0, description="Leave out longer baselines [m]. Not set: none.")
+    gain_interval_s: Number = Field(
+        60.0, gt=0, description="Length of the intervals in which phases are solved for (G); inf is one for all."
+    )
+    amplitude_interval_s: Number = Field(
+        float("inf"), gt=0, description="Length of the intervals in which amplitudes are solved for (G)."
+    )
+    min_snr: Number = Field(
+        3.0, ge=0, allow_inf_nan=False, description="An antenna below it in the median channel is marked as weak."
+    )
+    smooth_snr: Number = Field(
+        100.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Smooth the bandpass over channels (16 at most) where its signal-to-noise ratio is less; 0: never.",
+    )
+    weights: Literal["autos", "uniform"] = Field(
+        "autos", description="Weigh by the antennas' own powers, or all samples alike."
+    )
+    robust: bool = Field(True, description="Whether samples and baselines that fit badly lose weight.")
+    leave_out_mhz: tuple[tuple[Number, Number], ...] = Field(
+        ((1419.6, 1421.2),), description="Ranges to leave out of solutions and to bridge: neutral hydrogen [MHz]."
+    )
+
+
 class Settings(BaseSettings):
     """Every setting, validated.
 
@@ -183,6 +216,7 @@ class Settings(BaseSettings):
     convert: ConvertSettings = Field(default_factory=ConvertSettings)
     telescope: TelescopeSettings = Field(default_factory=TelescopeSettings)
     stream: StreamSettings = Field(default_factory=StreamSettings)
+    calibrate: CalibrateSettings = Field(default_factory=CalibrateSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
 
     @classmethod

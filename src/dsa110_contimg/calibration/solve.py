@@ -1,0 +1,290 @@
+"""Solving a calibrator's Measurement Set: delays K, bandpass B, gains G, and what ails which antenna.
+
+The data are looked at twice. The first look gives the sums of which delays and a bandpass are found; the second weighs
+each sample by how it fits these, sums again for the bandpass, and over channels for the gains in time. A third, at
+few antennas, is for those that see the calibrator less well than they should.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from dsa110_contimg.calibration.bandpass import Bandpass, smooth_bandpass
+from dsa110_contimg.calibration.delays import (
+    Delays,
+    delays_along_tree,
+    find_fringes,
+    fringe_strength,
+    refine_delays,
+)
+from dsa110_contimg.calibration.gains import TimeGains, intervals, phase_then_amplitude, referenced_phase, solve_times
+from dsa110_contimg.calibration.health import Ailment, Signs, coherence, exchange_turns, find_swapped, name_ailments
+from dsa110_contimg.calibration.observed import Observed, baselines_of, integrations, left_out
+from dsa110_contimg.calibration.reference import choose_reference, preference
+from dsa110_contimg.calibration.spectra import antenna_spectra
+from dsa110_contimg.calibration.stefcal import Stefcal, stefcal
+from dsa110_contimg.calibration.sums import Baselines, Refined, Sums
+from dsa110_contimg.calibration.weights import sefd_jy, without_power
+from dsa110_contimg.telescope.geometry import apparent_directions, meridian_frame
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dsa110_contimg.config.settings import CalibrateSettings
+
+log = logging.getLogger(__name__)
+
+_ROBUST_ROUNDS = 2
+
+
+class Solved(NamedTuple):
+    """What was found, for the A antennas that observe (`baselines.antennas` says which rows of ANTENNA they are).
+
+    Attributes
+    ----------
+    baselines : Baselines
+    delays : Delays
+        Relative to the reference antenna.
+    bandpass : Bandpass
+        (A, C, P), with the reference's phase 0.
+    gains : TimeGains
+        (A, I, P), with the reference's phase 0.
+    times_mjd, interval_s : (I,) float64
+        Of the gains [MJD, UTC; s].
+    reference : int
+        Index of the reference antenna.
+    ailments : tuple of Ailment
+    lost : (A, P) bool
+        Antennas that have no solutions, for what ails them.
+    facts : dict
+        Figures for records, as JSON can say them.
+    """
+
+    baselines: Baselines
+    delays: Delays
+    bandpass: Bandpass
+    gains: TimeGains
+    times_mjd: NDArray[np.float64]
+    interval_s: NDArray[np.float64]
+    reference: int
+    ailments: tuple[Ailment, ...]
+    lost: NDArray[np.bool_]
+    facts: dict[str, Any]
+
+
+class _FirstLook(NamedTuple):
+    """What the first look at the data gives."""
+
+    sums: Sums
+    power: NDArray[np.float32]
+    delays: Delays
+    bandpass: Stefcal
+    strength: NDArray[np.float64]
+    reference: int
+
+
+def solve(observed: Observed, settings: CalibrateSettings) -> Solved:
+    """Solve for delays, bandpass and gains.
+
+    Parameters
+    ----------
+    observed : Observed
+        The data and their model.
+    settings : CalibrateSettings
+        How.
+
+    Raises
+    ------
+    CalibrationError
+        Nothing can be solved: no antenna sees the calibrator.
+    """
+    info = observed.info
+    baselines = baselines_of(info)
+    rounds = _ROBUST_ROUNDS if settings.robust else 0
+    first = _first_look(observed, baselines, settings, rounds)
+    gains = first.bandpass.gains.astype(np.complex64)
+    n_antennas, n_channels, n_pol = gains.shape
+    refined = Refined.empty(n_antennas, baselines.rows.size, info.n_times, n_channels, n_pol)
+    for integration in integrations(observed, baselines, settings):
+        refined.add(baselines, integration.sample, integration.time, gains, robust=settings.robust)
+    band = stefcal(refined.band.cross, refined.band.power, baselines.pairs, first.bandpass.gains, robust_rounds=rounds)
+
+    every = intervals(info.times_mjd, info.interval_s, info.interval_s)
+    moving = solve_times(refined.times, baselines, every, robust_rounds=rounds)
+    signs = _signs(first, refined, band, moving, _sky_jy(observed))
+    names = [info.antenna_names[row] for row in baselines.antennas]
+    swapped = _swapped(observed, baselines, settings, gains, signs.suspects) if signs.suspects.size > 1 else []
+    ailments = name_ailments(signs, names, swapped, settings.min_snr)
+    lost = _lost(ailments, names, signs)
+    reference, why = _reference(observed, baselines, settings, signs, lost, band)
+
+    delays, bandpass = _referenced(first, band, lost, reference, observed, settings)
+    phases = intervals(info.times_mjd, info.interval_s, settings.gain_interval_s)
+    amplitudes = intervals(info.times_mjd, info.interval_s, settings.amplitude_interval_s)
+    in_time = phase_then_amplitude(refined.times, baselines, phases, amplitudes, reference, robust_rounds=rounds)
+    in_time = TimeGains(np.where(lost[:, None], 0.0, in_time.gains), np.where(lost[:, None], np.inf, in_time.error))
+    facts = _facts(observed, names, signs, refined, band, bandpass, ailments)
+    facts |= {"reference_antenna": names[reference], "reference_chosen": why}
+    for ailment in ailments:
+        log.warning("%s: %s", info.path.name, ailment)
+    return Solved(
+        baselines, delays, bandpass, in_time, phases.times_mjd, phases.interval_s, reference, ailments, lost, facts
+    )
+
+
+def _first_look(observed: Observed, baselines: Baselines, settings: CalibrateSettings, rounds: int) -> _FirstLook:
+    """Sum all integrations, find fringes and delays, and a bandpass without them taken out."""
+    info = observed.info
+    sums = Sums.empty(baselines.rows.size, info.n_channels, len(info.correlations))
+    power = np.zeros((baselines.antennas.size, *sums.cross.shape[1:]), np.float32)
+    for integration in integrations(observed, baselines, settings):
+        sums.add(baselines, integration.sample)
+        power += integration.power / info.n_times
+    fringes = find_fringes(sums, info.freq_hz)
+    strength = fringe_strength(fringes, baselines)
+    # The tree begins at the strongest fringes; the reference of the tables is chosen when all is known.
+    start, _ = choose_reference([], strength, np.ones_like(strength))
+    delays, phase_rad = delays_along_tree(fringes, baselines, start)
+    delays = refine_delays(delays, phase_rad, sums, baselines, info.freq_hz, start, robust_rounds=rounds)
+    assert delays.coarse is not None, "refining made it"
+    near = np.arange(info.n_channels) * delays.coarse.gains.shape[1] // info.n_channels
+    begin = delays.coarse.gains[:, near] * delays.phasors(info.freq_hz, info.freq_hz[0])
+    bandpass = stefcal(sums.cross, sums.power, baselines.pairs, begin, robust_rounds=rounds)
+    return _FirstLook(sums, power, delays, bandpass, strength, start)
+
+
+def _signs(first: _FirstLook, refined: Refined, band: Stefcal, moving: Stefcal, sky_jy: float) -> Signs:
+    solved = np.isfinite(band.error)
+    snr = np.where(solved, band.snr, np.nan)
+    channel_snr = np.zeros(first.strength.shape)
+    some = solved.any(axis=1)
+    channel_snr[some] = np.nanmedian(np.moveaxis(snr, 1, 2)[some], axis=-1)
+    return Signs(
+        has_data=refined.samples > 0,
+        dead=without_power(first.power),
+        seen=np.where(first.delays.snr > 0.0, first.strength, 0.0),
+        coherence=coherence(moving.gains, moving.snr),
+        channel_snr=channel_snr,
+        sefd_jy=sefd_jy(first.power, band.gains, solved, sky_jy),
+    )
+
+
+def _sky_jy(observed: Observed) -> float:
+    """Flux density of the model in the beam, in the middle of the band and of the time [Jy]."""
+    info = observed.info
+    _, apparent = observed.sky.apparent(float(info.times_mjd[info.n_times // 2]), observed.pointing, info.freq_hz)
+    return float(apparent[:, info.n_channels // 2].sum())
+
+
+def _swapped(
+    observed: Observed,
+    baselines: Baselines,
+    settings: CalibrateSettings,
+    gains: NDArray[np.complex64],
+    suspects: NDArray[np.int64],
+) -> list[tuple[int, int]]:
+    """Look a third time, at the antennas that see the calibrator less well than they should."""
+    info, site = observed.info, observed.pointing.site
+    trusted = gains.copy()
+    trusted[suspects] = 0.0
+    spectra = np.zeros((suspects.size, info.n_times, *gains.shape[1:]), np.complex64)
+    for integration in integrations(observed, baselines, settings):
+        spectra[:, integration.time] = antenna_spectra(baselines, integration.sample, trusted, suspects)
+    ra_deg, dec_deg = float(observed.sky.ra_deg[0]), float(observed.sky.dec_deg[0])
+    directions = apparent_directions(ra_deg, dec_deg, info.times_mjd, site)[:, 0]
+    antenna_m = meridian_frame(info.antenna_itrf_m[baselines.antennas], site)
+
+    def turns(p: int, q: int) -> NDArray[np.complex128]:
+        return exchange_turns(antenna_m[p], antenna_m[q], directions, info.freq_hz)
+
+    return find_swapped(spectra, suspects, turns)
+
+
+def _lost(ailments: tuple[Ailment, ...], names: list[str], signs: Signs) -> NDArray[np.bool_]:
+    lost = np.zeros(signs.seen.shape, np.bool_)
+    place = {name: k for k, name in enumerate(names)}
+    for ailment in ailments:
+        if ailment.is_lost:
+            lost[place[ailment.antenna], [pol == "YY" for pol in ailment.polarizations]] = True
+    return lost
+
+
+def _reference(
+    observed: Observed,
+    baselines: Baselines,
+    settings: CalibrateSettings,
+    signs: Signs,
+    lost: NDArray[np.bool_],
+    band: Stefcal,
+) -> tuple[int, str]:
+    info = observed.info
+    preferred = preference(info.antenna_names, info.antenna_itrf_m, settings.reference)
+    place = {int(row): k for k, row in enumerate(baselines.antennas)}
+    channels = np.isfinite(band.error).mean(axis=1)
+    strength = np.where(lost | (signs.coherence < signs.coherence.max() * 0.95), 0.0, signs.seen)
+    return choose_reference([place[row] for row in preferred if row in place], strength, channels)
+
+
+def _referenced(
+    first: _FirstLook,
+    band: Stefcal,
+    lost: NDArray[np.bool_],
+    reference: int,
+    observed: Observed,
+    settings: CalibrateSettings,
+) -> tuple[Delays, Bandpass]:
+    """Divide gains into delays and the rest, both relative to the reference antenna."""
+    info = observed.info
+    found = (first.delays.snr > 0.0) & ~lost
+    delay_s = np.where(found, first.delays.delay_s - first.delays.delay_s[reference], 0.0)
+    error_s = np.where(found, first.delays.error_s, np.inf)
+    delays = Delays(delay_s, error_s, np.where(found, first.delays.snr, 0.0), first.delays.coarse)
+    size = np.abs(band.gains)
+    rest = size * referenced_phase(band.gains, reference) * delays.phasors(info.freq_hz, info.freq_hz[0]).conj()
+    # Without the reference there is no phase; and what is common to all channels is in the gains, which were found
+    # with the bandpass of the first look.
+    solved = (size > 0.0) & (size[reference] > 0.0) & found[:, None]
+    level = np.divide(
+        np.sum(np.where(solved, size * np.abs(first.bandpass.gains), 0.0), axis=1),
+        np.sum(np.where(solved, np.abs(first.bandpass.gains) ** 2, 0.0), axis=1),
+        out=np.ones(found.shape),
+        where=solved.any(axis=1),
+    )
+    rest = np.where(solved, rest / np.where(level > 0.0, level, 1.0)[:, None], 0.0)
+    error = np.where(solved, band.error, np.inf).astype(np.float64)
+    skipped = left_out(info.freq_hz, settings)
+    return delays, smooth_bandpass(rest, error, skipped, found, settings.smooth_snr)
+
+
+def _facts(
+    observed: Observed,
+    names: list[str],
+    signs: Signs,
+    refined: Refined,
+    band: Stefcal,
+    bandpass: Bandpass,
+    ailments: tuple[Ailment, ...],
+) -> dict[str, Any]:
+    """Figures for records."""
+    used = np.isfinite(band.error).any(axis=0)
+    rms = np.sqrt(refined.misfit / np.maximum(refined.samples, 1))
+    return {
+        "model_sources": int(observed.sky.ra_deg.size),
+        "model_apparent_jy": _sky_jy(observed),
+        "beam": observed.pointing.beam.description,
+        "sefd_jy": {
+            name: [float(f"{value:.4g}") if np.isfinite(value) else None for value in row]
+            for name, row in zip(names, signs.sefd_jy.tolist(), strict=True)
+        },
+        "residual_over_thermal": {
+            name: [float(f"{value:.4g}") for value in row] for name, row in zip(names, rms.tolist(), strict=True)
+        },
+        "scatter_over_thermal": float(np.median(band.scatter[used])) if used.any() else None,
+        "converged": float(band.converged[used].mean()) if used.any() else 0.0,
+        "smoothed_channels": bandpass.smoothed,
+        "bridged_channels": bandpass.bridged,
+        "ailments": [ailment._asdict() for ailment in ailments],
+    }
