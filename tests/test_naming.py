@@ -233,3 +233,28 @@ class TestPartialNames:
     def test_what_is_not_one_of_ours(self, wrong):
         with pytest.raises(NamingError):
             naming.parse_partial_name(wrong)
+
+
+class TestCalibrationSets:
+    @given(group_ids, sources, st.from_regex(r"[A-Za-z0-9.-]{1,12}", fullmatch=True))
+    def test_name_and_back(self, gid, source, version):
+        try:
+            name = naming.calibration_name(gid, source, version)
+        except NamingError:
+            assume(False)
+        assert naming.parse_calibration_name(name) == (gid, source, version)
+
+    def test_looks_like_its_group(self):
+        assert naming.calibration_name("2025-10-05T12:30:00", "3C286", 7) == "20251005T123000_3C286_7.cal"
+
+    @pytest.mark.parametrize(
+        "name", ["20251005T123000_3C286.cal", "20251005T123000_3C286_7.ms", "x_y_z.cal", "2_=zz_1.cal"]
+    )
+    def test_other_names_are_refused(self, name):
+        with pytest.raises(NamingError):
+            naming.parse_calibration_name(name)
+
+    @pytest.mark.parametrize(("source", "version"), [("", 1), ("3C286", ""), ("3C286", "a_b"), ("x" * 300, 1)])
+    def test_what_cannot_be_named(self, source, version):
+        with pytest.raises(NamingError):
+            naming.calibration_name("2025-10-05T12:30:00", source, version)

@@ -19,6 +19,8 @@ LEDGER_NAME = "ledger.sqlite"
 """The ledger, in the state directory."""
 DECISIONS_NAME = "decisions.jsonl"
 """The operators' decisions, beside the products."""
+CALIBRATION_NAME = "set.json"
+"""The file in the directory of a calibration set that says what it is."""
 
 _MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 _MAX_NAME_BYTES = 255
@@ -30,6 +32,8 @@ _SUBBAND = re.compile(
 )
 _MS = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)(?:_(?P<source>[^_/]+))?\.ms")
 _PARTIAL = re.compile(r"\.partial-(?P<compact>[0-9T]{15}[b-z]?)-(?P<attempt>[A-Za-z0-9_.-]+)")
+_CALIBRATION = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)_(?P<source>[^_/]+)_(?P<version>[A-Za-z0-9.-]+)\.cal")
+_VERSION = re.compile(r"[A-Za-z0-9.-]+")
 _ATTEMPT = re.compile(r"[A-Za-z0-9_.-]+")
 _PLAIN_SOURCE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.")
 
@@ -215,6 +219,31 @@ def parse_ms_name(name: str) -> tuple[str, str | None]:
     if not source or ms_name(gid, source) != name:
         raise NamingError(f"{name!r} is not the name of a Measurement Set of ours: its source is misspelt")
     return gid, source
+
+
+def calibration_name(gid: str, source: str, version: str | int = 1) -> str:
+    """Name the directory of a calibration set: ``20251005T123000_3C286_7.cal``; each solution has its own version."""
+    if not source or _VERSION.fullmatch(str(version)) is None:
+        raise NamingError(f"{source!r}, {version!r} cannot name a calibration set")
+    name = f"{compact(gid)}_{_escape(source)}_{version}.cal"
+    if len(name) > _MAX_NAME_BYTES:
+        raise NamingError(f"the name of source {source!r} is too long for a file name")
+    return name
+
+
+def parse_calibration_name(name: str) -> tuple[str, str, str]:
+    """Undo `calibration_name`: the group id, the source, the version."""
+    match = _CALIBRATION.fullmatch(name)
+    if match is None:
+        raise NamingError(f"{name!r} does not name a calibration set")
+    gid = expand(match["compact"])
+    try:
+        source = _unescape(match["source"])
+    except UnicodeError:
+        source = ""
+    if not source or calibration_name(gid, source, match["version"]) != name:
+        raise NamingError(f"{name!r} does not name a calibration set: its source is misspelt")
+    return gid, source, match["version"]
 
 
 def partial_name(gid: str, attempt: str | int) -> str:
