@@ -98,6 +98,33 @@ class ConvertSettings(_Section):
         return len(os.sched_getaffinity(0)) if self.workers is None else self.workers
 
 
+class FlagSettings(_Section):
+    """What is not sky, and how it is told."""
+
+    rfi: bool = Field(True, description="Whether to look for interference. Data without noise are never looked at.")
+    missing_above: Number = Field(
+        0.5, ge=0, le=1, description="An antenna that lacks more than this fraction of what others have is missing."
+    )
+    dead_below: Number = Field(
+        0.02, ge=0, lt=1, description="An antenna with less power than this, relative to the array's median, is dead."
+    )
+    hot_above: Number = Field(
+        50.0, gt=1, description="An antenna with more power than this, relative to the array's median, is hot."
+    )
+    deaf_below: Number = Field(
+        0.1, ge=0, lt=1, description="An antenna that shares less than this of the power that others share is deaf."
+    )
+    min_uv_m: Number | None = Field(None, ge=0, description="Flag baselines projected shorter [m]. Not set: none.")
+    max_uv_m: Number | None = Field(None, gt=0, description="Flag baselines projected longer [m]. Not set: none.")
+    shadow: bool = Field(False, description="Whether to flag antennas that stand in the light of another.")
+    workers: Count | None = Field(None, ge=1, description="Processes that work at once. Not set: one per core.")
+
+    @property
+    def n_workers(self) -> int:
+        """Processes that work at once: `workers`, or the number of cores this process may use."""
+        return len(os.sched_getaffinity(0)) if self.workers is None else self.workers
+
+
 class TelescopeSettings(_Section):
     """The array, where it differs from what the package knows."""
 
@@ -214,6 +241,7 @@ class Settings(BaseSettings):
 
     paths: PathSettings = Field(default_factory=PathSettings)
     convert: ConvertSettings = Field(default_factory=ConvertSettings)
+    flag: FlagSettings = Field(default_factory=FlagSettings)
     telescope: TelescopeSettings = Field(default_factory=TelescopeSettings)
     stream: StreamSettings = Field(default_factory=StreamSettings)
     calibrate: CalibrateSettings = Field(default_factory=CalibrateSettings)
