@@ -36,8 +36,9 @@ Every error is a `ContimgError`, and most are also the error of the standard lib
     │   ├── StaleAttemptError    (ValueError)         the attempt is not, or no longer, the current one
     │   └── UnknownCalibrationError (LookupError)     no such calibration set in it
     ├── MissingToolError         (ImportError)        an optional tool is not installed
-    └── CalibrationError         (ValueError)         nothing can be solved, or gains do not fit the data
-        └── NoCalibrationError   (LookupError)        no calibration set may be used for these data
+    ├── CalibrationError         (ValueError)         nothing can be solved, or gains do not fit the data
+    │   └── NoCalibrationError   (LookupError)        no calibration set may be used for these data
+    └── FlagVersionError         (LookupError)        no such version of the flags, or none that may be kept
 
 A message is one line: what happened, to which file, and what to do about it.
 """
@@ -239,3 +240,7 @@ class CalibrationError(ContimgError, ValueError):
 
 class NoCalibrationError(CalibrationError, LookupError):
     """No calibration set may be used for these data: each was refused, and for what."""
+
+
+class FlagVersionError(ContimgError, LookupError):
+    """There is no such version of a Measurement Set's flags, or one cannot be kept under such a name."""
