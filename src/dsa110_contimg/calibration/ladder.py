@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 TRANSIT = "transit"
+NO_SET = "no calibration set may be used"
+"""How the message of a `NoCalibrationError` of this module begins."""
 _STALE_TIMES = 2.0
 _SHOWN = 6
 
@@ -150,7 +152,7 @@ def choose_sets(
             return Chosen(tuple(sets), rung, _why(sets, mjd, rung), refused)
     said = "; ".join(refused[:_SHOWN]) or "none is registered"
     raise NoCalibrationError(
-        f"no calibration set may be used at MJD {mjd:.4f}, declination {state.dec_deg:.2f} deg ({said})",
+        f"{NO_SET} at MJD {mjd:.4f}, declination {state.dec_deg:.2f} deg ({said})",
         remedy="See dsa110-contimg cal list; solve a calibrator of this strip, then dsa110-contimg recalibrate.",
     )
 

@@ -19,6 +19,8 @@ VERBS = {
     "status": Verb("dsa110_contimg.cli.status", "status", "Does it keep up, and what failed?"),
     "stream": Verb("dsa110_contimg.cli.stream", "stream", "Take every group through the stages, as files come."),
     "drain": Verb("dsa110_contimg.cli.stream", "drain", "Have the stream finish what it is doing, and stop."),
+    "cal": Verb("dsa110_contimg.cli.cal", "app", "Calibration sets: which there are, which serves when; retire one."),
+    "recalibrate": Verb("dsa110_contimg.cli.recalibrate", "recalibrate", "Do groups again that have a better set now."),
     "groups": Verb("dsa110_contimg.cli.groups", "app", "What became of each group; retry, ignore, quarantine."),
     "ledger": Verb("dsa110_contimg.cli.ledger", "app", "Check, rebuild or upgrade what the stream remembers."),
     "settings": Verb("dsa110_contimg.cli.settings", "app", "The effective settings, and where each came from."),

@@ -1,0 +1,228 @@
+"""Calibration sets between the disk, the ledger and the ladder: registering what jobs made, gathering what stands."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dsa110_contimg.calibration.ladder import NO_SET, SetRecord, choose_sets
+from dsa110_contimg.calibration.sets import read_set
+from dsa110_contimg.calibration.validity import REACH_D, Validity, validity
+from dsa110_contimg.conversion.provenance import read_provenance
+from dsa110_contimg.errors import NoCalibrationError
+from dsa110_contimg.ledger.calibrations import Calibrated, Calibration, Observing
+from dsa110_contimg.storage.checksums import tree_checksum
+from dsa110_contimg.telescope.correlator import CorrelatorState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dsa110_contimg.calibration.ladder import Chosen
+    from dsa110_contimg.ledger.ledger import Ledger
+    from dsa110_contimg.pipeline.description import Manifest
+
+log = logging.getLogger(__name__)
+
+CALIBRATION = "calibration"
+"""Kind of product that is a set."""
+# Sets reach a day, and for another they are stale; what ends them may be further away by no more.
+_AROUND_D = 2.1 * REACH_D
+_MOST_FAILURES = 2000
+
+
+class Standing(NamedTuple):
+    """What there is to choose from at a time: the sets around it, and how the telescope stood."""
+
+    records: tuple[SetRecord, ...]
+    states: tuple[CorrelatorState, ...]
+
+    def choose(self, mjd: float, state: CorrelatorState, reach_d: float = REACH_D) -> Chosen:
+        """Climb the ladder; errors as of `choose_sets`."""
+        return choose_sets(self.records, mjd, state, self.states, reach_d)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the same for a job's description."""
+        return {
+            "sets": [record.as_json() for record in self.records],
+            "states": [state._asdict() for state in self.states],
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Standing:
+        """Undo `as_json`."""
+        return cls(
+            tuple(SetRecord.from_json(item) for item in values.get("sets", ())),
+            tuple(CorrelatorState.from_json(item) for item in values.get("states", ())),
+        )
+
+
+def standing(ledger: Ledger, since_mjd: float, until_mjd: float) -> Standing:
+    """Gather what there is around a range of time [MJD, UTC]."""
+    since, until = since_mjd - _AROUND_D, until_mjd + _AROUND_D
+    records = tuple(record_of(item) for item in ledger.calibrations(since, until))
+    return Standing(records, tuple(state_of(item) for item in ledger.observing(since - REACH_D, until + REACH_D)))
+
+
+def calibration_of(directory: Path, checksum: str | None = None) -> Calibration:
+    """Say what the ledger is to know of a set that lies in a directory.
+
+    Raises
+    ------
+    CalibrationError
+        It is none, or not whole.
+    """
+    found = read_set(directory)
+    return Calibration(
+        name=found.name,
+        group_id=found.group,
+        kind=found.kind,
+        path=directory.absolute(),
+        checksum=checksum or tree_checksum(directory).checksum,
+        calibrator=found.calibrator,
+        grade=found.verdict,
+        reasons=tuple(found.grade.get("reasons", ())),
+        dec_deg=found.state.dec_deg,
+        mid_mjd=found.mid_mjd,
+        valid_from_mjd=found.mid_mjd - REACH_D,
+        valid_until_mjd=found.mid_mjd + REACH_D,
+        facts={
+            "state": found.state._asdict(),
+            "flux_scale": found.flux_scale,
+            "grade": found.grade,
+            "kinds": list(found.kinds),
+            **found.facts,
+        },
+    )
+
+
+def record_of(item: Calibration) -> SetRecord:
+    """Give what the ladder has to know of a registered set."""
+    return SetRecord(
+        name=item.name,
+        path=str(item.path),
+        kind=item.kind,
+        group=item.group_id,
+        calibrator=item.calibrator,
+        grade=item.grade,
+        mid_mjd=item.mid_mjd,
+        state=CorrelatorState.from_json(item.facts["state"]),
+        scale_error=float(item.facts["flux_scale"]["error"]),
+    )
+
+
+def state_of(item: Observing) -> CorrelatorState:
+    """Give how the telescope stood, as the ledger noted it."""
+    return CorrelatorState.from_json(item.correlator)
+
+
+def validity_of(ledger: Ledger, item: Calibration) -> Validity:
+    """Say from when until when a registered set may be used."""
+    noted = ledger.observing(item.mid_mjd - REACH_D, item.mid_mjd + REACH_D)
+    return validity(item.mid_mjd, record_of(item).state, map(state_of, noted))
+
+
+def register_made(ledger: Ledger, manifest: Manifest, output: Path) -> None:
+    """Register what a job made that is published: a new set, how the telescope stood, what calibrated its products.
+
+    To do so again changes nothing.
+    """
+    for made in manifest.products:
+        if made.kind == CALIBRATION:
+            item = calibration_of(output / made.name, made.checksum)
+            if ledger.register_calibration(item):
+                mark_improvable(ledger, item)
+    for made in manifest.products:
+        if made.kind == "ms":
+            _note(ledger, manifest, read_provenance(output / made.name), output)
+
+
+def _note(ledger: Ledger, manifest: Manifest, facts: dict[str, Any], output: Path) -> None:
+    if "correlator" in facts:
+        state = CorrelatorState.from_json(facts["correlator"])
+        correlator = state._asdict() | {"site": facts.get("site")}
+        ledger.note_observing(Observing(manifest.group, manifest.start_mjd, state.dec_deg, correlator))
+    if facts.get("calibration"):
+        products = [output / made.name for made in manifest.products if made.kind != CALIBRATION]
+        ledger.record_calibrated(uses_of(manifest.group, products, facts["calibration"]))
+
+
+def uses_of(group: str, products: Sequence[Path], said: dict[str, Any]) -> list[Calibrated]:
+    """Say what calibrated products, from what they say of it themselves (`applied_facts`)."""
+    return [
+        Calibrated(path.absolute(), group, name, said["rung"], bool(said["stale"]), said["why"])
+        for path in products
+        for name in said["sets"]
+    ]
+
+
+def applied_facts(chosen: Chosen) -> dict[str, Any]:
+    """Say in a product what calibrated it."""
+    return {
+        "sets": [record.name for record in chosen.sets],
+        "rung": chosen.rung.value,
+        "stale": chosen.stale,
+        "why": chosen.why,
+        "scale_error": max(record.scale_error for record in chosen.sets),
+    }
+
+
+class Improvable(NamedTuple):
+    """A group that a registered set would calibrate better than was done, and why."""
+
+    group_id: str
+    why: str
+
+
+def find_improvable(ledger: Ledger, since_mjd: float, until_mjd: float) -> list[Improvable]:
+    """List the groups of a range of time that would be calibrated better now, the oldest first.
+
+    Those are the ones that were calibrated by sets retired since, by stale or lesser sets, or from one side alone.
+    """
+    found = []
+    around = standing(ledger, since_mjd, until_mjd)
+    retired = {item.name for item in ledger.calibrations(retired=True) if item.retired_utc is not None}
+    for noted in ledger.observing(since_mjd, until_mjd):
+        used = ledger.calibrated_by(noted.group_id)
+        try:
+            chosen = around.choose(noted.start_mjd, state_of(noted))
+        except NoCalibrationError:
+            continue
+        why = _improvement(used, chosen, retired)
+        if why:
+            found.append(Improvable(noted.group_id, f"{why}; now {chosen.why}"))
+    return found
+
+
+def mark_improvable(ledger: Ledger, item: Calibration) -> list[Improvable]:
+    """Write an event for each group that a new set makes improvable; give them."""
+    found = find_improvable(ledger, item.mid_mjd - REACH_D, item.mid_mjd + REACH_D)
+    for group, why in found:
+        ledger.record_event("improvable", why, group)
+    if found:
+        log.info("%s: %d groups can be calibrated better: dsa110-contimg recalibrate", item.name, len(found))
+    return found
+
+
+def _improvement(used: Sequence[Calibrated], chosen: Chosen, retired: set[str]) -> str:
+    names = sorted({item.calibration for item in used})
+    if not names:
+        return "not calibrated before"
+    gone = [name for name in names if name in retired]
+    if gone:
+        return f"{', '.join(gone)} was retired"
+    # The rank of a choice that was recorded: see `Chosen.rank`.
+    before = chosen._replace(rung=type(chosen.rung)(used[0].rung), sets=chosen.sets[:1] * len(names)).rank
+    return f"{used[0].rung} before" if chosen.rank < before else ""
+
+
+def find_failed(ledger: Ledger, since_mjd: float, until_mjd: float) -> list[Improvable]:
+    """List the groups of a range of time that failed for want of a set, if there is one now that may serve them."""
+    around = standing(ledger, since_mjd, until_mjd)
+    found = []
+    for failure in ledger.failures(limit=_MOST_FAILURES):
+        mjd = ledger.group(failure.group_id).group.start_mjd
+        near = any(abs(record.mid_mjd - mjd) <= REACH_D for record in around.records)
+        if failure.reason.startswith(NO_SET) and since_mjd <= mjd <= until_mjd and near:
+            found.append(Improvable(failure.group_id, "it failed for want of a set"))
+    return found
