@@ -6,11 +6,11 @@ import h5py
 import numpy as np
 import pytest
 
+from dsa110_contimg.catalogue.tables import read_sources
 from dsa110_contimg.errors import OutputError, OutputExistsError, UsageError
 from dsa110_contimg.naming import group_id_from_mjd, parse_subband_name
 from dsa110_contimg.simulation import SimulationOptions, read_truth, simulate
 from dsa110_contimg.simulation.faults import parse_faults
-from dsa110_contimg.simulation.sky import load_sky
 from dsa110_contimg.telescope.band import subband_frequencies_hz
 from dsa110_contimg.telescope.stations import load_stations
 
@@ -117,7 +117,7 @@ def test_truth_is_that_of_the_files(tmp_path):
     assert truth.antennas == STATIONS
     assert np.array_equal(truth.mjd, header(group.files[0], "time_array")[::10] - 2400000.5)
     assert truth.gains.amplitude.shape == (2, 4)
-    assert np.array_equal(truth.sources.flux_jy, load_sky(result.sky).flux_jy)
+    assert np.array_equal(truth.sources.flux_jy, read_sources(result.sky).flux_jy)
     assert truth.record["files"] == [group.files[0].name]
     assert truth.record["missing_subbands"] == [n for n in range(16) if n != 7]
     assert truth.record["faults"] == ["missing:0"]

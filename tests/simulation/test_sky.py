@@ -1,13 +1,11 @@
-"""Skies from files and skies by chance."""
-
-import json
+"""Skies by chance, and as tables."""
 
 import numpy as np
 import pytest
 from astropy.table import Table
 
-from dsa110_contimg.errors import UsageError
-from dsa110_contimg.simulation.sky import load_sky, random_sky, write_sky
+from dsa110_contimg.catalogue.tables import read_sources
+from dsa110_contimg.simulation.sky import random_sky, write_sky
 from dsa110_contimg.telescope.band import HEADER_SITE
 from dsa110_contimg.telescope.geometry import meridian_icrs
 from dsa110_contimg.telescope.prediction import PointSources
@@ -23,50 +21,8 @@ def same(a, b):
 
 def test_csv_round_trip(tmp_path):
     write_sky(tmp_path / "sky.csv", SKY)
-    assert same(load_sky(tmp_path / "sky.csv"), SKY)
+    assert same(read_sources(tmp_path / "sky.csv"), SKY)
     assert Table.read(tmp_path / "sky.csv", format="ascii.csv").colnames == ["name", "ra", "dec", "flux", "alpha"]
-
-
-@pytest.mark.parametrize("delimiter", [" ", ","])
-def test_ecsv(tmp_path, delimiter):
-    table = Table(list(SKY), names=["ra", "dec", "flux", "alpha"])
-    table.write(tmp_path / "sky.ecsv", format="ascii.ecsv", delimiter=delimiter)
-    assert same(load_sky(tmp_path / "sky.ecsv"), SKY)
-
-
-@pytest.mark.parametrize("wrapped", [False, True])
-def test_json(tmp_path, wrapped):
-    rows = [{"ra": 10.5, "dec": -3.25, "flux": 1.5}, {"ra": 359.9, "dec": 54.0, "flux": 0.02, "alpha": 0.0}]
-    (tmp_path / "sky.json").write_text(json.dumps({"sources": rows} if wrapped else rows))
-    assert same(load_sky(tmp_path / "sky.json"), SKY)
-
-
-def test_comments_and_missing_alpha(tmp_path):
-    (tmp_path / "sky.csv").write_text("# mine\nra,dec,flux,alpha\n1,2,3,\n4,5,6,0\n")
-    assert load_sky(tmp_path / "sky.csv").alpha.tolist() == [-0.7, 0.0]
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("sky.csv", "ra,dec\n1,2\n"),
-        ("sky.csv", "ra,dec,flux\n1,2,bright\n"),
-        ("sky.csv", "ra,dec,flux\n1,2,nan\n"),
-        ("sky.csv", "ra,dec,flux\n1,95,1\n"),
-        ("sky.json", "{"),
-        ("sky.json", '{"stars": []}'),
-        ("sky.json", "[3]"),
-    ],
-)
-def test_what_is_not_a_sky(tmp_path, name, text):
-    (tmp_path / name).write_text(text)
-    with pytest.raises(UsageError, match=name):
-        load_sky(tmp_path / name)
-
-
-def test_no_file(tmp_path):
-    with pytest.raises(UsageError, match="absent"):
-        load_sky(tmp_path / "absent.csv")
 
 
 def test_random_sky_lies_along_the_track_of_the_pointing():

@@ -39,7 +39,7 @@ class Fringes(NamedTuple):
     delay_s : (N, P) float64
         tau_p - tau_q [s].
     phase_rad : (N, P) float64
-        Phase at the first channel [rad].
+        Phase in the middle of the band [rad].
     snr : (N, P) float64
         Amplitude of the peak over the rms of a component of the noise; 0 without data.
     """
@@ -69,9 +69,9 @@ class Delays(NamedTuple):
     snr: NDArray[np.float64]
     coarse: Stefcal | None = None
 
-    def phasors(self, freq_hz: NDArray[np.float64], reference_hz: float) -> NDArray[np.complex128]:
-        """exp(2 pi i tau (nu - nu_0)), (A, C, P)."""
-        turns = self.delay_s[:, None, :] * (freq_hz - reference_hz)[:, None]
+    def phasors(self, freq_hz: NDArray[np.float64]) -> NDArray[np.complex128]:
+        """exp(2 pi i tau (nu - nu_0)) with nu_0 the middle of the band, (A, C, P)."""
+        turns = self.delay_s[:, None, :] * (freq_hz - freq_hz.mean())[:, None]
         return np.asarray(np.exp(2j * np.pi * turns))
 
 
@@ -104,7 +104,7 @@ def find_fringes(sums: Sums, freq_hz: NDArray[np.float64]) -> Fringes:
         turns = (peak + shift) / length
         turns -= np.rint(turns)
         delay_s[here] = turns / step_hz
-        ramp = np.exp(-2j * np.pi * turns[:, None] * np.arange(n_channels)[:, None])
+        ramp = np.exp(-2j * np.pi * turns[:, None] * (np.arange(n_channels) - (n_channels - 1) / 2)[:, None])
         phase_rad[here] = np.angle(np.einsum("bcp,bcp->bp", sums.cross[here], ramp))
         noise = np.median(size, axis=1) / np.sqrt(2.0 * np.log(2.0))
         np.divide(top, noise, out=snr[here], where=noise > 0.0)
@@ -130,7 +130,7 @@ def delays_along_tree(fringes: Fringes, baselines: Baselines, reference: int) ->
     Returns
     -------
     Delays, (A, P) float64
-        Delays, and phases at the first channel [rad].
+        Delays, and phases in the middle of the band [rad].
     """
     n_antennas, n_pol = baselines.antennas.size, fringes.snr.shape[1]
     delay_s, snr, phase_rad = np.zeros((3, n_antennas, n_pol))
@@ -182,7 +182,7 @@ def refine_delays(
     n_channels = freq_hz.size
     edges = np.unique(np.linspace(0, n_channels, min(N_BLOCKS, n_channels) + 1).astype(np.int64)[:-1])
     middles_hz = np.add.reduceat(freq_hz, edges) / np.diff([*edges, n_channels])
-    blocks = sums.turned(found.phasors(freq_hz, freq_hz[0]), baselines.pairs).blocks(edges)
+    blocks = sums.turned(found.phasors(freq_hz), baselines.pairs).blocks(edges)
     start = (found.snr > 0.0) * np.exp(1j * phase_rad) * _typical_gain(blocks)
     start = np.repeat(start[:, None, :], edges.size, axis=1)
     coarse = stefcal(blocks.cross, blocks.power, baselines.pairs, start, robust_rounds=robust_rounds)

@@ -1,7 +1,7 @@
 """What a solver finds: the gains of every antenna and polarization, with their errors.
 
 A Measurement Set's visibility is ``DATA = g[ANTENNA1] conj(g[ANTENNA2]) MODEL``, and g is the product of K, B and G.
-A delay K stands for g = exp(2 pi i tau (nu - nu_0)), nu_0 being the first channel, as CASA has it.
+A delay K stands for g = exp(2 pi i tau (nu - nu_0)), nu_0 being the middle of the band, as CASA has it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Solutions:
     interval_s : (T,) float64
         Length of each [s].
     freq_hz : (C,) float64
-        Channel centres, ascending [Hz]; of K and G one: the reference of the delays, the middle of the band.
+        Channel centres, ascending [Hz]; of K and G one, the middle of the band: the reference of the delays.
     channel_width_hz : float
         Width of a channel [Hz]; of K and G that of the band.
     values : (T, A, C, P) complex128, or float64 for K

@@ -21,9 +21,18 @@ from dsa110_contimg.calibration.delays import (
     refine_delays,
 )
 from dsa110_contimg.calibration.gains import TimeGains, intervals, phase_then_amplitude, referenced_phase, solve_times
-from dsa110_contimg.calibration.health import Ailment, Signs, coherence, exchange_turns, find_swapped, name_ailments
+from dsa110_contimg.calibration.health import (
+    POLARIZATIONS,
+    Ailment,
+    Signs,
+    coherence,
+    exchange_turns,
+    find_swapped,
+    name_ailments,
+)
 from dsa110_contimg.calibration.observed import Observed, baselines_of, integrations, left_out
 from dsa110_contimg.calibration.reference import choose_reference, preference
+from dsa110_contimg.calibration.residuals import Residuals, closure_rms_deg
 from dsa110_contimg.calibration.spectra import antenna_spectra
 from dsa110_contimg.calibration.stefcal import Stefcal, stefcal
 from dsa110_contimg.calibration.sums import Baselines, Refined, Sums
@@ -59,6 +68,8 @@ class Solved(NamedTuple):
     ailments : tuple of Ailment
     lost : (A, P) bool
         Antennas that have no solutions, for what ails them.
+    residuals : Residuals
+        What the solutions leave of the data, the lost apart.
     facts : dict
         Figures for records, as JSON can say them.
     """
@@ -72,6 +83,7 @@ class Solved(NamedTuple):
     reference: int
     ailments: tuple[Ailment, ...]
     lost: NDArray[np.bool_]
+    residuals: Residuals
     facts: dict[str, Any]
 
 
@@ -131,7 +143,17 @@ def solve(observed: Observed, settings: CalibrateSettings) -> Solved:
     for ailment in ailments:
         log.warning("%s: %s", info.path.name, ailment)
     return Solved(
-        baselines, delays, bandpass, in_time, phases.times_mjd, phases.interval_s, reference, ailments, lost, facts
+        baselines,
+        delays,
+        bandpass,
+        in_time,
+        phases.times_mjd,
+        phases.interval_s,
+        reference,
+        ailments,
+        lost,
+        _residuals(observed, baselines, refined, signs, lost),
+        facts,
     )
 
 
@@ -151,7 +173,7 @@ def _first_look(observed: Observed, baselines: Baselines, settings: CalibrateSet
     delays = refine_delays(delays, phase_rad, sums, baselines, info.freq_hz, start, robust_rounds=rounds)
     assert delays.coarse is not None, "refining made it"
     near = np.arange(info.n_channels) * delays.coarse.gains.shape[1] // info.n_channels
-    begin = delays.coarse.gains[:, near] * delays.phasors(info.freq_hz, info.freq_hz[0])
+    begin = delays.coarse.gains[:, near] * delays.phasors(info.freq_hz)
     bandpass = stefcal(sums.cross, sums.power, baselines.pairs, begin, robust_rounds=rounds)
     return _FirstLook(sums, power, delays, bandpass, strength, start)
 
@@ -208,7 +230,7 @@ def _lost(ailments: tuple[Ailment, ...], names: list[str], signs: Signs) -> NDAr
     place = {name: k for k, name in enumerate(names)}
     for ailment in ailments:
         if ailment.is_lost:
-            lost[place[ailment.antenna], [pol == "YY" for pol in ailment.polarizations]] = True
+            lost[place[ailment.antenna], [POLARIZATIONS.index(pol) for pol in ailment.polarizations]] = True
     return lost
 
 
@@ -243,20 +265,36 @@ def _referenced(
     error_s = np.where(found, first.delays.error_s, np.inf)
     delays = Delays(delay_s, error_s, np.where(found, first.delays.snr, 0.0), first.delays.coarse)
     size = np.abs(band.gains)
-    rest = size * referenced_phase(band.gains, reference) * delays.phasors(info.freq_hz, info.freq_hz[0]).conj()
+    rest = size * referenced_phase(band.gains, reference) * delays.phasors(info.freq_hz).conj()
     # Without the reference there is no phase; and what is common to all channels is in the gains, which were found
     # with the bandpass of the first look.
     solved = (size > 0.0) & (size[reference] > 0.0) & found[:, None]
-    level = np.divide(
-        np.sum(np.where(solved, size * np.abs(first.bandpass.gains), 0.0), axis=1),
-        np.sum(np.where(solved, np.abs(first.bandpass.gains) ** 2, 0.0), axis=1),
-        out=np.ones(found.shape),
-        where=solved.any(axis=1),
-    )
-    rest = np.where(solved, rest / np.where(level > 0.0, level, 1.0)[:, None], 0.0)
+    both = solved & (np.abs(first.bandpass.gains) > 0.0)
+    ratio = np.divide(size, np.abs(first.bandpass.gains), out=np.full(size.shape, np.nan), where=both)
+    level = np.ones(found.shape)
+    some = both.any(axis=1)
+    level[some] = np.nanmedian(np.moveaxis(ratio, 1, 2)[some], axis=-1)
+    rest = np.where(solved, rest / level[:, None], 0.0)
     error = np.where(solved, band.error, np.inf).astype(np.float64)
     skipped = left_out(info.freq_hz, settings)
     return delays, smooth_bandpass(rest, error, skipped, found, settings.smooth_snr)
+
+
+def _residuals(
+    observed: Observed, baselines: Baselines, refined: Refined, signs: Signs, lost: NDArray[np.bool_]
+) -> Residuals:
+    """Residuals of what is calibrated: their rms by the weights, in janskys by the median antenna."""
+    info, fine = observed.info, ~lost
+    sefd = np.where(fine, signs.sefd_jy, np.nan)
+    usual_jy = float(np.nanmedian(sefd)) if np.isfinite(sefd).any() else float("nan")
+    thermal_jy = usual_jy / np.sqrt(2.0 * info.channel_width_hz * info.exposure_s)
+    # Each sample was counted for both of its antennas.
+    samples = int(refined.samples[fine].sum()) // 2
+    rms = float(np.sqrt(refined.misfit[fine].sum() / max(refined.samples[fine].sum(), 1)))
+    closed = fine[baselines.first] & fine[baselines.second]
+    ratio = np.where(closed, refined.times.cross.sum(axis=1, dtype=np.complex128), 0.0)
+    rows1, rows2 = (info.antenna1[baselines.rows], info.antenna2[baselines.rows])
+    return Residuals(rms * thermal_jy, thermal_jy, closure_rms_deg(ratio, rows1, rows2), samples)
 
 
 def _facts(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dsa110_contimg.catalogue.tables import read_sources
 from dsa110_contimg.errors import UsageError
 from dsa110_contimg.naming import group_id_from_mjd
 from dsa110_contimg.simulation.array import Health, choose_stations, observing_array
@@ -17,7 +18,7 @@ from dsa110_contimg.simulation.correlator import Pointing, Receivers, group_sky
 from dsa110_contimg.simulation.gains import random_gains, unit_gains
 from dsa110_contimg.simulation.noise import noise_rms_jy
 from dsa110_contimg.simulation.rfi import group_interference
-from dsa110_contimg.simulation.sky import load_sky, random_sky
+from dsa110_contimg.simulation.sky import random_sky
 from dsa110_contimg.telescope.band import CHANNELS_PER_SUBBAND, HEADER_SITE, INTEGRATION_S
 from dsa110_contimg.telescope.beams import beam_model
 from dsa110_contimg.telescope.site import Site
@@ -155,7 +156,7 @@ def _receivers(options: SimulationOptions, site: Site) -> Receivers:
 def _sources(options: SimulationOptions, mjd_range: tuple[float, float], dec_rad: float, site: Site) -> PointSources:
     kind, colon, number = options.sky.partition(":")
     if kind != "random":
-        return load_sky(Path(options.sky))
+        return read_sources(Path(options.sky))
     if not colon or not number.isdecimal():
         raise UsageError(f"{options.sky!r} is not a sky", remedy="Write random:100, or the path of a table.")
     return random_sky(int(number), np.random.default_rng([options.seed, _SKY]), mjd_range, dec_rad, site)

@@ -1,27 +1,22 @@
-"""The simulated sky: read from a file, or drawn at random with realistic counts."""
+"""The simulated sky: drawn at random with realistic counts, and written as a table."""
 
 from __future__ import annotations
 
 import csv
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dsa110_contimg.errors import UsageError
+from dsa110_contimg.catalogue.spectra import DEFAULT_ALPHA
 from dsa110_contimg.telescope.geometry import meridian_icrs
 from dsa110_contimg.telescope.prediction import PointSources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from dsa110_contimg.telescope.site import Site
-
-#: Spectral index of a source whose table gives none.
-DEFAULT_ALPHA = -0.7
 
 #: Random sources lie this close to the track of the pointing [deg].
 RANDOM_RADIUS_DEG = 1.5
@@ -32,28 +27,6 @@ _KNEE_JY = 0.3
 _FAINT_SLOPE, _BRIGHT_SLOPE = 0.9, 1.5
 _BRIGHTEST_JY = 20.0
 _SIDEREAL_DEG_PER_DAY = 360.98564736629
-
-
-def load_sky(path: Path) -> PointSources:
-    """Read point sources from a CSV, ECSV or JSON table.
-
-    The columns are ``ra`` and ``dec`` (ICRS, degrees), ``flux`` (Jy at 1.4 GHz) and, if wanted, ``alpha`` (-0.7 where
-    there is none). JSON holds a list of objects with these keys, or an object whose ``sources`` is one, as the
-    ``truth.json`` of a simulation.
-
-    Raises
-    ------
-    UsageError
-        The file cannot be read, lacks a column, or holds something that is not a number.
-    """
-    try:
-        return _from_rows(_read_rows(path))
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"cannot read the sky ({type(error).__name__}: {error})",
-            path=path,
-            remedy="It must be CSV, ECSV or JSON with ra, dec [deg, ICRS], flux [Jy at 1.4 GHz] and maybe alpha.",
-        ) from error
 
 
 def random_sky(
@@ -98,39 +71,12 @@ def random_sky(
 
 
 def write_sky(path: Path, sources: PointSources) -> None:
-    """Write the sources as a CSV table that `load_sky`, and every reader of catalogues, takes."""
+    """Write the sources as a CSV table that `catalogue.tables.read_sources` takes."""
     with path.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["name", "ra", "dec", "flux", "alpha"])
         for k, row in enumerate(zip(*sources, strict=True)):
             table.writerow([f"S{k:04d}", *(repr(float(value)) for value in row)])
-
-
-def _read_rows(path: Path) -> Iterable[Mapping[str, Any]]:
-    text = path.read_text()
-    if path.suffix == ".json":
-        content = json.loads(text)
-        rows: Iterable[Mapping[str, Any]] = content["sources"] if isinstance(content, dict) else content
-        return rows
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    delimiter = " " if path.suffix == ".ecsv" and lines and "," not in lines[0] else ","
-    return list(csv.DictReader(lines, delimiter=delimiter, skipinitialspace=True))
-
-
-def _from_rows(rows: Iterable[Mapping[str, Any]]) -> PointSources:
-    columns = [
-        (float(row["ra"]), float(row["dec"]), float(row["flux"]), float(row.get("alpha") or _alpha_of(row)))
-        for row in rows
-    ]
-    table = np.array(columns, dtype=np.float64).reshape(-1, 4)
-    if not np.all(np.isfinite(table)) or np.any(np.abs(table[:, 1]) > 90.0):
-        raise ValueError("a value is not finite, or a declination is not between -90 and 90")
-    return PointSources(*(np.ascontiguousarray(column) for column in table.T))
-
-
-def _alpha_of(row: Mapping[str, Any]) -> float:
-    """0 where the table says 0, the default where it says nothing."""
-    return DEFAULT_ALPHA if row.get("alpha") in (None, "") else 0.0
 
 
 def _scatter(number: int, rng: np.random.Generator, half_deg: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

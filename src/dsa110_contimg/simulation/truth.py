@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dsa110_contimg.catalogue.spectra import DEFAULT_ALPHA
 from dsa110_contimg.errors import NamingError, UsageError
 from dsa110_contimg.naming import parse_subband_name
 from dsa110_contimg.simulation.gains import GainModel, gains_from_json
 from dsa110_contimg.simulation.plan import JD_OF_MJD_0
-from dsa110_contimg.simulation.sky import DEFAULT_ALPHA
 from dsa110_contimg.telescope.band import N_SUBBANDS
 from dsa110_contimg.telescope.geometry import meridian_icrs
 from dsa110_contimg.telescope.prediction import PointSources
