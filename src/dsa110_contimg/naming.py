@@ -19,6 +19,8 @@ LEDGER_NAME = "ledger.sqlite"
 """The ledger, in the state directory."""
 DECISIONS_NAME = "decisions.jsonl"
 """The operators' decisions, beside the products."""
+DAEMON_NAME = "daemon.json"
+"""What the daemon says of itself every two seconds, in the state directory."""
 
 _MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 _MAX_NAME_BYTES = 255

@@ -19,7 +19,7 @@ VERBS = {
     "status": Verb("dsa110_contimg.cli.status", "status", "Does it keep up, and what failed?"),
     "stream": Verb("dsa110_contimg.cli.stream", "stream", "Take every group through the stages, as files come."),
     "drain": Verb("dsa110_contimg.cli.stream", "drain", "Have the stream finish what it is doing, and stop."),
-    "groups": Verb("dsa110_contimg.cli.groups", "app", "What became of each group; retry, ignore, quarantine."),
+    "groups": Verb("dsa110_contimg.cli.groups", "app", "What became of each group; retry, ignore, quarantine, retire."),
     "ledger": Verb("dsa110_contimg.cli.ledger", "app", "Check, rebuild or upgrade what the stream remembers."),
     "settings": Verb("dsa110_contimg.cli.settings", "app", "The effective settings, and where each came from."),
 }

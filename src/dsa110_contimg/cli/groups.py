@@ -124,6 +124,19 @@ def quarantine(
     _decide(ctx, "quarantine", group_ids, why, state, output_dir, as_json=as_json)
 
 
+@app.command()
+def retire(
+    ctx: typer.Context,
+    group_ids: GroupIds,
+    why: Why = "",
+    state: StateDir = None,
+    output_dir: OutputDir = None,
+    as_json: Json = False,
+) -> None:
+    """Count the products of groups as gone, and want no new ones; their files stay where they are."""
+    _decide(ctx, "retire", group_ids, why, state, output_dir, as_json=as_json)
+
+
 def _decide(
     ctx: typer.Context, what: str, group_ids: list[str], why: str, state: Any, output_dir: Any, *, as_json: bool
 ) -> None:

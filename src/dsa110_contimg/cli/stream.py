@@ -65,8 +65,7 @@ def stream(
     settings = with_changes(session.settings, paths=paths, stream=options)
     daemon = Daemon(settings, parse_utc(since) if since else None, parse_utc(until) if until else None)
     daemon.take_signals()
-    with HealthServer(settings.stream.http_port, daemon.health, settings.paths.state):
-        code = daemon.run()
+    code = daemon.run(HealthServer(settings.stream.http_port, daemon.health, settings.paths.state))
     if code:
         raise typer.Exit(code)
 

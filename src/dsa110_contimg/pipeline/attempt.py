@@ -125,6 +125,7 @@ class _Watch:
     stage: str = "start"
     said: dict[str, Any] | None = None
     peak_bytes: int = 0
+    over_cap: bool = False
     _rest: bytes = b""
     _begun: float = field(default_factory=time.monotonic)
     _stage_begun: float = field(default_factory=time.monotonic)
@@ -182,6 +183,7 @@ class _Watch:
             return TRANSIENT, f"no sign of life for {description.heartbeat_s:.0f} s (at {self.stage})"
         used = self._memory()
         if description.memory_cap_bytes is not None and used > description.memory_cap_bytes:
+            self.over_cap = True
             return RESOURCE, f"{self.stage} took {used / 1e9:.1f} GB, more than its share of memory"
         return None
 
@@ -230,7 +232,7 @@ class _Watch:
                 message += "; it cannot be killed, and is abandoned"
         else:
             kind, message = self._died(code)
-        return AttemptResult(None, kind, message, code, stages, self.peak_bytes)
+        return AttemptResult(None, kind, message, code, stages, self.peak_bytes, self.over_cap)
 
     def _died(self, code: int | None) -> tuple[str, str]:
         if code is not None and code < 0:

@@ -209,6 +209,8 @@ class AttemptResult:
         Those that ended.
     peak_bytes : int
         The most memory that was seen.
+    over_cap : bool
+        Whether it was ended because it took more than its share of memory, which is no shortage of the machine's.
     """
 
     manifest: Manifest | None
@@ -217,3 +219,4 @@ class AttemptResult:
     exit_code: int | None = None
     stages: tuple[StageTime, ...] = ()
     peak_bytes: int = 0
+    over_cap: bool = False

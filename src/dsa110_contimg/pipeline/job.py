@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BEAT_S = 2.0
+_NICE = 5
 _PR_SET_PDEATHSIG = 1
 
 
@@ -165,6 +166,7 @@ def main(arguments: Sequence[str]) -> int:
     reporter = Reporter(int(arguments[1]) if len(arguments) > 1 else None)
     if len(arguments) > 1:
         _die_with_supervisor()
+        os.nice(_NICE)  # the daemon, and who asks how it goes, come first
         threading.Thread(target=reporter.beat_for_ever, daemon=True, name="heartbeat").start()
     description = JobDescription.read(Path(arguments[0]))
     configure_logging("info", json=bool(description.options.get("logging", {}).get("json")))
