@@ -124,12 +124,16 @@ def test_a_replay_takes_its_range_and_ends(tmp_path):
 
 
 def test_a_second_daemon_on_a_ledger_is_refused_and_told_of_the_first(tmp_path):
-    stream = Stream(tmp_path)
+    stream = Stream(tmp_path, http_port=19111)
     with stream:
         stream.wait(lambda: "watching" in stream.log)
         second = subprocess.run(stream.command(), capture_output=True, text=True, env=stream.environment(), timeout=60)
         assert second.returncode == 1
         assert f"process {stream.process.pid}" in second.stderr
+        other = Stream(tmp_path / "other", http_port=19111)
+        third = subprocess.run(other.command(), capture_output=True, text=True, env=other.environment(), timeout=60)
+        assert third.returncode == 2
+        assert "port 19111 of 127.0.0.1 cannot be had" in third.stderr
 
 
 def test_drain_finishes_what_is_under_way_and_sigterm_is_soon(tmp_path):
