@@ -154,9 +154,10 @@ class StreamSettings(_Section):
     settle_s: Number = Field(
         2.0, ge=0, allow_inf_nan=False, description="Seconds for which a file has to stay as it is to be whole."
     )
-    poll_s: Number | None = Field(
-        None, gt=0, description="List the input directory every so many seconds. Not set: where inotify cannot see."
+    poll: bool = Field(
+        False, description="List the input directory again and again, even where inotify would see what changes there."
     )
+    poll_s: Number = Field(5.0, gt=0, allow_inf_nan=False, description="Seconds between two listings of a poll.")
     reserve_gb: Number = Field(
         100.0,
         ge=0,

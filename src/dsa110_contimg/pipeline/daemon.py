@@ -168,6 +168,7 @@ class Daemon:
             directory=str(paths.input.absolute()),
             ledger=str((paths.state / LEDGER_NAME).absolute()),
             settle_s=stream.settle_s,
+            poll=stream.poll,
             poll_s=stream.poll_s,
             since=self.since.isoformat() if self.since else None,
             until=self.until.isoformat() if self.until else None,

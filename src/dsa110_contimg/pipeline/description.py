@@ -209,8 +209,9 @@ class AttemptResult:
         Those that ended.
     peak_bytes : int
         The most memory that was seen.
-    over_cap : bool
-        Whether it was ended because it took more than its share of memory, which is no shortage of the machine's.
+    alone : bool
+        Whether the want of a resource is this group's own, and others may go on: it took more than its share of memory,
+        or was killed.
     """
 
     manifest: Manifest | None
@@ -219,4 +220,4 @@ class AttemptResult:
     exit_code: int | None = None
     stages: tuple[StageTime, ...] = ()
     peak_bytes: int = 0
-    over_cap: bool = False
+    alone: bool = False

@@ -11,13 +11,13 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dsa110_contimg.errors import ContimgError, GroupStateError, StaleAttemptError
+from dsa110_contimg.errors import ContimgError, GroupStateError, LedgerError, StaleAttemptError
 from dsa110_contimg.ledger.records import GOOD, LATE, Stage
 from dsa110_contimg.ledger.states import FailureKind
 from dsa110_contimg.naming import compact
 from dsa110_contimg.pipeline.commit import commit, discard
 from dsa110_contimg.pipeline.description import AttemptResult, BadFile, JobDescription
-from dsa110_contimg.pipeline.failures import TRANSIENT, kind_of, message_of
+from dsa110_contimg.pipeline.failures import RESOURCE, TRANSIENT, kind_of, message_of
 from dsa110_contimg.pipeline.space import TIMES_OUTPUT
 from dsa110_contimg.pipeline.stages import STAGES
 
@@ -163,6 +163,8 @@ class Dispatcher:
                 state = commit(self._ledger, item.attempt, manifest, Path(item.description.output))
             except StaleAttemptError as error:
                 result = AttemptResult(None, None, message_of(error), result.exit_code, manifest.stages)
+            except LedgerError:
+                raise  # what is published is recorded when the ledger can be written again
             except (ContimgError, OSError) as error:
                 result = AttemptResult(None, kind_of(error), message_of(error), result.exit_code, manifest.stages)
             else:
@@ -198,7 +200,7 @@ class Dispatcher:
             *(gid, result.message, kind or "interrupted", state.value, item.description.log_path),
             extra={"group": gid, "attempt": item.attempt.id},
         )  # fmt: skip
-        if kind is FailureKind.RESOURCE and not result.over_cap:
+        if kind is FailureKind.RESOURCE and not result.alone:
             self._paused_until = time.monotonic() + retry_s
             self._pause(result.message)
 
@@ -218,7 +220,8 @@ def _result_of(future: Future[AttemptResult]) -> AttemptResult:
     except CancelledError:
         return AttemptResult(None, None, "interrupted: the daemon stops")
     except Exception as error:  # noqa: BLE001 - whatever a cluster says, the group runs again
-        return AttemptResult(None, TRANSIENT, f"the worker was lost ({message_of(error)})", exit_code=-9)
+        kind = RESOURCE if type(error).__name__ == "KilledWorker" else TRANSIENT
+        return AttemptResult(None, kind, f"the worker was lost ({message_of(error)})", exit_code=-9, alone=True)
 
 
 def _n_starved(attempts: Sequence[Attempt]) -> int:
