@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench env clean
+.PHONY: help demo test lint bench soak env clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -34,9 +34,15 @@ lint: $(DEV_STAMP)  ## style, types, and which room may import which
 	@echo "== lint: the rooms"
 	@$(VENV)/bin/lint-imports --no-cache
 
-bench: $(DEV_STAMP)  ## time a full group, ours and the peer's side by side
+bench: $(DEV_STAMP)  ## time a full group, ours and the peer's side by side; and the stream
 	@echo "== bench: convert a full group (minutes, and 10 GB of disk)"
 	@$(PY) benchmarks/bench_convert.py
+	@echo "== bench: the stream, and the ledger with 100,000 groups (minutes)"
+	@$(PY) benchmarks/bench_stream.py
+	@$(PY) benchmarks/bench_ledger.py
+
+soak: $(DEV_STAMP)  ## run the stream over 200 groups with faults, and kill it 100 times (half an hour)
+	@$(PY) benchmarks/soak_stream.py
 
 env: $(DEV_STAMP)  ## make .venv with everything in it
 	@echo "$(VENV) is ready: $(VENV)/bin/dsa110-contimg --help"

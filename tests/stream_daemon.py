@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 
 import dsa110_contimg
+from dsa110_contimg.errors import LedgerError
 from dsa110_contimg.ledger import open_ledger
 from dsa110_contimg.naming import LEDGER_NAME
 from subband_files import START, write_group
@@ -136,12 +137,19 @@ class Stream:
         wanted = {id_of(number): state for number, state in states.items()}
         self.wait(lambda: wanted.items() <= self.states().items(), seconds, lambda: f"{self.states()}, not {wanted}")
 
-    def wait(self, condition, seconds=120.0, say=lambda: "not in time"):
+    def attempts(self, number):
+        """The attempts at a group that have ended; of one that is not known yet, none."""
+        try:
+            return [attempt for attempt in self.history(number).attempts if attempt.ended_utc is not None]
+        except LedgerError:
+            return []
+
+    def wait(self, condition, seconds=120.0, say=lambda: "not in time", every_s=0.1):
         end = time.monotonic() + seconds
         while not condition():
             assert self.process.poll() is None, self.log
             assert time.monotonic() < end, f"{say()}\n{self.log}"
-            time.sleep(0.1)
+            time.sleep(every_s)
 
     def strays(self):
         """What should not be left anywhere."""

@@ -6,13 +6,23 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "bench_convert.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 @pytest.mark.slow
 def test_bench_of_a_tiny_group(tmp_path):
     results = tmp_path / "RESULTS.md"
-    command = [sys.executable, SCRIPT, "--quick", "--runs", "1", "--pyuvdata-runs", "1", "--note", "a test"]
+    command = [
+        sys.executable,
+        BENCHMARKS / "bench_convert.py",
+        "--quick",
+        "--runs",
+        "1",
+        "--pyuvdata-runs",
+        "1",
+        "--note",
+        "a test",
+    ]
     results.write_text("# Timed\n\n## 0.0.1\n\nold\n")
     done = subprocess.run(
         [*command, "--data", tmp_path / "data", "--results", results], capture_output=True, text=True, timeout=300
@@ -25,3 +35,15 @@ def test_bench_of_a_tiny_group(tmp_path):
     assert names == ["byte copy", "direct-subband, 1 worker", "direct-subband, 2 workers", "pyuvdata"]
     assert "- a test" in text
     assert [entry.name for entry in (tmp_path / "data" / "quick").iterdir()] == ["group"]
+
+
+@pytest.mark.slow
+def test_bench_of_the_stream_and_of_the_ledger(tmp_path):
+    for script, *more in (("bench_stream.py", "--quick", "--data", tmp_path), ("bench_ledger.py", "1000")):
+        done = subprocess.run([sys.executable, BENCHMARKS / script, *more], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        for words in (
+            ("groups/min", "ms a group", "lag of a full group") if "stream" in script else ("resume", "files/s")
+        ):
+            assert words in done.stdout
+    assert list(tmp_path.iterdir()) == []

@@ -29,6 +29,7 @@ Every error is a `ContimgError`, and most are also the error of the standard lib
     ├── MeasurementSetError      (OSError)            not a whole, valid Measurement Set
     ├── LedgerError                                   the ledger cannot be used, or says no
     │   ├── LedgerPlaceError     (OSError)            a file system on which SQLite is not safe
+    │   │   └── LedgerFullError                       its disk is full
     │   ├── LedgerLockedError    (BlockingIOError)    another daemon owns it
     │   ├── UnknownGroupError    (LookupError)        no such group in it
     │   ├── GroupStateError      (ValueError)         the group's state does not allow this
@@ -204,6 +205,10 @@ class LedgerError(ContimgError):
 
 class LedgerPlaceError(LedgerError, OSError):
     """The ledger is where SQLite is not safe, or cannot be opened."""
+
+
+class LedgerFullError(LedgerPlaceError):
+    """The disk of the ledger is full; that may pass."""
 
 
 class LedgerLockedError(LedgerError, BlockingIOError):

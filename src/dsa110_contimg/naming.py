@@ -21,6 +21,8 @@ DECISIONS_NAME = "decisions.jsonl"
 """The operators' decisions, beside the products."""
 CALIBRATION_NAME = "set.json"
 """The file in the directory of a calibration set that says what it is."""
+DAEMON_NAME = "daemon.json"
+"""What the daemon says of itself every two seconds, in the state directory."""
 
 _MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 _MAX_NAME_BYTES = 255

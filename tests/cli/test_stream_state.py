@@ -75,6 +75,24 @@ def test_status_as_text(run, ledger):
         assert words in text
 
 
+def test_status_says_what_holds_the_daemon_up_and_what_is_tried_again(run, ledger, in_tmp):
+    attempt = ledger.begin_attempt(gid_of(1))
+    ledger.end_attempt(attempt.id, FailureKind.TRANSIENT, "a mount blinked")
+    said = {"pid": os.getpid(), "paused": "5 GB free, and 100 GB are needed", "trouble": "", "draining": True}
+    (in_tmp / "contimg-data" / "state" / "daemon.json").write_text(json.dumps(said))
+    with ledger.lock("stream"):
+        text = run("status").stdout
+        report = parsed(run("status", "--json"))
+    assert "PAUSED   5 GB free" in text
+    assert "TROUBLE" not in text
+    assert "no new group is begun" in text
+    assert f"again    {gid_of(1)}" in text
+    assert "a mount blinked" in text
+    assert report["said"] == said
+    assert [item["kind"] for item in report["waiting"]] == ["transient"]
+    assert "PAUSED" not in run("status").stdout  # of a daemon that is gone
+
+
 def test_status_of_an_empty_ledger(run, in_tmp):
     open_ledger(in_tmp / "s" / "ledger.sqlite").close()
     assert "nothing is published yet" in run("status", "--state", "s").stdout
@@ -111,9 +129,10 @@ def test_decisions(run, ledger, in_tmp):
     }
     assert run("groups", "ignore", gid_of(0), gid_of(1)).stdout.split()[1::2] == ["ignored", "ignored"]
     assert run("groups", "quarantine", gid_of(1)).stdout.split()[1] == "quarantined"
+    assert run("groups", "retire", gid_of(0)).stdout.split()[1] == "ignored"
     assert "decision" in run("groups", "show", gid_of(1)).stdout
     lines = (in_tmp / "contimg-data" / "ms" / "decisions.jsonl").read_text().splitlines()
-    assert [json.loads(line)["what"] for line in lines] == ["retry", "ignore", "ignore", "quarantine"]
+    assert [json.loads(line)["what"] for line in lines] == ["retry", "ignore", "ignore", "quarantine", "retire"]
     assert json.loads(lines[0])["why"] == "fixed"
 
 

@@ -145,6 +145,39 @@ def test_a_late_file_has_the_group_done_again_once(ledger):
     assert ledger.inconsistencies() == []
 
 
+@pytest.mark.parametrize("kind", [FailureKind.BUG, FailureKind.BAD_DATA])
+def test_what_was_published_stands_when_doing_it_again_fails_for_good(ledger, kind):
+    gid = add_group(ledger, subbands=range(14))
+    publish(ledger, gid, range(14))
+    ledger.add_files([file(14)])
+    assert ledger.request_redo(gid)
+    attempt = ledger.begin_attempt(gid)
+    assert ledger.end_attempt(attempt.id, FailureKind.TRANSIENT, "a mount blinked") is GroupState.READY
+    attempt = ledger.begin_attempt(gid, now=AFTER)
+    assert ledger.end_attempt(attempt.id, kind, "oh") is GroupState.PARTIAL
+    assert ledger.group(gid).facts.published == 0x3FFF
+    assert [item.retired_utc for item in ledger.group(gid).products] == [None]
+    assert not ledger.request_redo(gid)
+    assert ledger.inconsistencies() == []
+
+
+def test_an_operator_who_asks_for_it_again_is_told_that_it_failed(ledger):
+    gid = add_group(ledger)
+    publish(ledger, gid)
+    ledger.decide(gid, DecisionKind.RETRY, "me", "again")
+    attempt = ledger.begin_attempt(gid)
+    assert ledger.end_attempt(attempt.id, FailureKind.BUG, "oh") is GroupState.FAILED
+
+
+def test_what_was_retired_gives_way_when_it_is_done_again(ledger):
+    gid = add_group(ledger)
+    publish(ledger, gid)
+    ledger.decide(gid, DecisionKind.RETIRE, "me", "bad")
+    assert ledger.live_products() == {}
+    assert ledger.decide(gid, DecisionKind.RETRY, "me", "mended") is GroupState.READY
+    assert ledger.begin_attempt(gid).replaces
+
+
 def test_a_file_that_came_while_its_group_was_running_is_late(ledger):
     gid = add_group(ledger, subbands=range(15))
     attempt = ledger.begin_attempt(gid, now=AFTER)

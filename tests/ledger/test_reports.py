@@ -110,7 +110,7 @@ def test_events_are_listed_newest_first_and_forgotten(ledger):
 def test_products_that_were_found_are_adopted_once_whatever_is_wanted(ledger):
     gid = add_group(ledger, subbands=range(14))
     ledger.decide(gid, DecisionKind.IGNORE, "me", "")
-    found = Adopted(gid, [product(gid)], range(12), SEEN)
+    found = Adopted(gid, [product(gid)], range(12), (), SEEN)
     assert ledger.adopt_products([found]) == 1
     assert ledger.adopt_products([found]) == 0
     assert ledger.state(gid) is GroupState.IGNORED

@@ -23,7 +23,7 @@ class Model:
 
     def __init__(self, gid):
         self.gid, self.wanted, self.subbands = gid, Wanted.PRODUCTS, 0
-        self.current = self.published = self.failure = None
+        self.current = self.published = self.standing = self.failure = None
         self.transient, self.redone, self.all = 0, False, []
 
     def state(self, now):
@@ -46,7 +46,7 @@ class Model:
         return GroupState.READY if self.subbands.bit_count() >= 12 else GroupState.QUARANTINED
 
     def afresh(self):
-        self.published = self.failure = None
+        self.published = self.standing = self.failure = None
         self.transient = 0
 
 
@@ -122,6 +122,9 @@ class Histories(RuleBasedStateMachine):
         attempt_id, model.current = model.current[0], None
         model.failure = kind or model.failure
         model.transient += kind is FailureKind.TRANSIENT
+        given_up = model.state(self.now) in {GroupState.FAILED, GroupState.QUARANTINED}
+        if model.standing is not None and model.wanted is Wanted.PRODUCTS and given_up:
+            model.published, model.standing = model.standing, None
         assert self.ledger.end_attempt(attempt_id, kind, "why", now=self.now) is model.state(self.now)
 
     @rule(i=GROUPS, what=st.sampled_from(DecisionKind))
@@ -151,8 +154,9 @@ class Histories(RuleBasedStateMachine):
         assert (model.gid in self.ledger.late_groups()) == may
         assert self.ledger.request_redo(model.gid) == may
         if may:
-            model.redone = True
+            model.redone, standing = True, model.published
             model.afresh()
+            model.standing = standing
 
     @invariant()
     def the_ledger_agrees(self):

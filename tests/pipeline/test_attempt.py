@@ -101,7 +101,7 @@ def test_bad_data_are_said_to_be_so(tmp_path):
         ("import os\ndef run(context): os._exit(4)", "bug", "status 4"),
         ("import os, signal\ndef run(context): os.kill(os.getpid(), signal.SIGSEGV)", "bug", "SIGSEGV"),
         ("import os\ndef run(context):\n os.write(2, b'No space left on device')\n os.abort()", "resource", "no room"),
-        ("import os, signal\ndef run(context): os.kill(os.getpid(), signal.SIGKILL)", "transient", "SIGKILL"),
+        ("import os, signal\ndef run(context): os.kill(os.getpid(), signal.SIGKILL)", "resource", "SIGKILL"),
     ],
 )
 def test_how_it_fails_says_what_kind_of_failure_it_is(stage, tmp_path, code, kind, says):

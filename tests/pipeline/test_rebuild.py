@@ -8,11 +8,14 @@ import pytest
 
 import subband_files
 from dsa110_contimg.errors import LedgerLockedError
-from dsa110_contimg.ledger import DecisionKind, GroupState, Product, open_ledger
+from dsa110_contimg.ledger import DecisionKind, GroupState, open_ledger
 from dsa110_contimg.naming import ms_name
+from dsa110_contimg.pipeline.commit import manifest_path
+from dsa110_contimg.pipeline.description import BadFile, Manifest, ProductMade, StageTime
 from dsa110_contimg.pipeline.differences import differences
-from dsa110_contimg.pipeline.inventory import find_products, seen_of, tree_bytes
+from dsa110_contimg.pipeline.inventory import find_products, seen_of
 from dsa110_contimg.pipeline.rebuild import DEADLINE, rebuild_ledger
+from dsa110_contimg.storage.checksums import tree_bytes, tree_checksum
 
 STARTS = [subband_files.START + i * timedelta(seconds=309) for i in range(4)]
 GIDS = ["2025-10-05T12:30:00", "2025-10-05T12:35:09", "2025-10-05T12:40:18", "2025-10-05T12:45:27"]
@@ -68,7 +71,7 @@ def test_rebuilding_finds_groups_files_and_products_and_touches_none(disks):
     assert made[:4] == (46, 4, 3, 0)
     assert made.former is None
     with disks.open() as ledger:
-        later = NOW + DEADLINE + timedelta(minutes=1)
+        later = datetime.now(UTC) + DEADLINE + timedelta(minutes=1)
         states = [ledger.state(gid, later) for gid in GIDS]
         assert states == [GroupState.DONE, GroupState.PARTIAL, GroupState.READY, GroupState.DONE]
         (bad,) = ledger.set_aside()
@@ -135,10 +138,53 @@ def test_differences_are_named(disks):
 def test_a_product_without_a_record_is_known_by_its_name(disks, caplog):
     (disks.products / ms_name(GIDS[0]) / "contimg.json").unlink()
     found = next(find_products(disks.products))
-    assert (found.group_id, found.facts) == (GIDS[0], {})
-    assert isinstance(found.product, Product)
-    assert found.product.size_bytes == tree_bytes(found.product.path) == 1000
+    (product,) = found.products
+    assert (found.group_id, found.subbands) == (GIDS[0], tuple(range(16)))
+    assert (product.checksum, product.size_bytes) == ("", tree_bytes(product.path)) == ("", 1000)
     assert "cannot be read" in caplog.text
+
+
+def keep_manifest(disks, gid, bad):
+    """Write what the stream keeps beside a product."""
+    name = ms_name(gid)
+    made = ProductMade(name, "ms", *tree_checksum(disks.products / name))
+    good = tuple(subband for subband in range(16) if subband != bad)
+    files = {n: str(subband_files.path_of(disks.incoming, n, STARTS[GIDS.index(gid)])) for n in range(16)}
+    manifest = Manifest(
+        gid, 60953.5, 7, good, {n: files[n] for n in good}, (BadFile(files[bad], "zero-filled", "no data"),), (made,),
+        (StageTime("convert", 4.0, 100, 50),), NOW.isoformat(),
+    )  # fmt: skip
+    path = manifest_path(gid, disks.products)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(manifest.as_dict()))
+
+
+def test_manifests_bring_back_checksums_and_what_jobs_found_out(disks):
+    keep_manifest(disks, GIDS[0], bad=5)
+    (disks.products / "manifests" / "20300101T000000.json").write_text("{}")
+    disks.rebuild()
+    with disks.open() as ledger:
+        history = ledger.group(GIDS[0])
+        (product,) = history.products
+        assert product.checksum == tree_checksum(product.path).checksum
+        assert history.group.state is GroupState.PARTIAL
+        assert [item.subband for item in history.files if item.outcome == "zero-filled"] == [5]
+        assert GIDS[0] not in ledger.late_groups()  # the file is there, and known to be of no use
+        assert [stage.name for stage in history.attempts[0].stages] == ["convert"]
+        assert differences(ledger, disks.incoming, disks.products, checksums=True) == []
+
+
+def test_checksums_find_what_sizes_do_not_and_readers_marks_are_no_harm(disks):
+    keep_manifest(disks, GIDS[0], bad=5)
+    product = disks.products / ms_name(GIDS[0])
+    disks.rebuild()
+    with disks.open() as ledger:
+        (product / "table.lock").write_bytes(b"read by somebody")
+        assert differences(ledger, disks.incoming, disks.products, checksums=True) == []
+        (product / "table.f0").write_bytes(b"y" * 1000)
+        assert differences(ledger, disks.incoming, disks.products) == []
+        (line,) = differences(ledger, disks.incoming, disks.products, checksums=True)
+        assert "checksum differs" in line
 
 
 def test_directories_that_are_not_there(tmp_path):

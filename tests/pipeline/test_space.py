@@ -3,6 +3,8 @@
 import os
 import subprocess
 import time
+from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 
@@ -52,7 +54,7 @@ def small_disk(tmp_path):
 def ballast(disk, leave):
     """Fill a disk but for some bytes."""
     status = os.statvfs(disk)
-    with (disk / "ballast").open("wb") as file:
+    with (disk / "ballast").open("wb", buffering=0) as file, suppress(OSError):  # others write there, too
         file.write(bytes(max(0, status.f_bavail * status.f_frsize - leave)))
 
 
@@ -70,6 +72,36 @@ def test_a_disk_that_is_full_pauses_the_stream_until_there_is_room(tmp_path, sma
         stream.wait_for({0: "done"})
         assert "resumed" in stream.log
     assert stream.products() == [ms_of(0)]
+
+
+def test_a_disk_of_the_ledger_that_is_full_pauses_the_stream_until_there_is_room(tmp_path, small_disk):
+    stream = Stream(tmp_path)
+    stream.state = small_disk / "state"
+    with unchanged(stream.incoming), stream:
+        stream.wait(lambda: "watching" in stream.log)
+        ballast(small_disk, 0)
+        stream.write(0)
+        stream.wait(lambda: "paused: the ledger cannot be written" in stream.log)
+        time.sleep(2)
+        (small_disk / "ballast").unlink()
+        stream.wait_for({0: "done"})
+        assert "resumed: there is room for the ledger again" in stream.log
+    assert stream.products() == [ms_of(0)]
+    assert stream.strays() == []
+
+
+def test_a_group_that_outgrows_its_share_of_memory_waits_by_itself(tmp_path):
+    stream = Stream(tmp_path, memory_gb=0.02, retry_s=0.5)
+    stream.write(0)
+    with stream:
+        stream.wait(lambda: len(stream.attempts(0)) >= 3)
+        ended = stream.attempts(0)
+        assert "paused: " not in stream.log
+    assert {item.failure_kind for item in ended} == {"resource"}
+    assert "more than its share of memory" in ended[0].message
+    pauses = [(b.started_utc - a.ended_utc).total_seconds() for a, b in pairwise(ended)]
+    assert pauses[0] >= 0.5
+    assert pauses[1] >= 1.0
 
 
 @pytest.mark.parametrize("which", ["ms", "scratch"])

@@ -49,6 +49,20 @@ def test_what_came_while_it_was_down_is_seen_when_it_starts_again(tmp_path):
     assert len(stream.history(0).attempts) == 1
 
 
+def test_a_poll_sees_what_comes_by_rsync(tmp_path):
+    """A hidden partial is filled, and renamed when it is whole; inotify is not asked."""
+    stream = Stream(tmp_path, poll_s=0.5)
+    aside = Stream(tmp_path / "elsewhere").write(0)
+    stream.arguments = ["--poll"]
+    with stream:
+        stream.wait(lambda: "is listed every 0.5 s" in stream.log)
+        for path in aside.values():
+            partial = stream.incoming / f".{path.name}.Xa81kQ"
+            partial.write_bytes(path.read_bytes())
+            partial.rename(stream.incoming / path.name)
+        stream.wait_for({0: "done"})
+
+
 def test_every_fault_has_its_outcome_and_none_touches_its_neighbour(tmp_path):
     stream = Stream(tmp_path, deadline_s=6)
     whole = stream.write(0)
@@ -124,12 +138,16 @@ def test_a_replay_takes_its_range_and_ends(tmp_path):
 
 
 def test_a_second_daemon_on_a_ledger_is_refused_and_told_of_the_first(tmp_path):
-    stream = Stream(tmp_path)
+    stream = Stream(tmp_path, http_port=19111)
     with stream:
         stream.wait(lambda: "watching" in stream.log)
         second = subprocess.run(stream.command(), capture_output=True, text=True, env=stream.environment(), timeout=60)
         assert second.returncode == 1
         assert f"process {stream.process.pid}" in second.stderr
+        other = Stream(tmp_path / "other", http_port=19111)
+        third = subprocess.run(other.command(), capture_output=True, text=True, env=other.environment(), timeout=60)
+        assert third.returncode == 2
+        assert "port 19111 of 127.0.0.1 cannot be had" in third.stderr
 
 
 def test_drain_finishes_what_is_under_way_and_sigterm_is_soon(tmp_path):

@@ -22,7 +22,7 @@ VERBS = {
     "drain": Verb("dsa110_contimg.cli.stream", "drain", "Have the stream finish what it is doing, and stop."),
     "cal": Verb("dsa110_contimg.cli.cal", "app", "Calibration sets: which there are, which serves when; retire one."),
     "recalibrate": Verb("dsa110_contimg.cli.recalibrate", "recalibrate", "Do groups again that have a better set now."),
-    "groups": Verb("dsa110_contimg.cli.groups", "app", "What became of each group; retry, ignore, quarantine."),
+    "groups": Verb("dsa110_contimg.cli.groups", "app", "What became of each group; retry, ignore, quarantine, retire."),
     "ledger": Verb("dsa110_contimg.cli.ledger", "app", "Check, rebuild or upgrade what the stream remembers."),
     "settings": Verb("dsa110_contimg.cli.settings", "app", "The effective settings, and where each came from."),
 }

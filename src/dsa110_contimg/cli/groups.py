@@ -124,6 +124,19 @@ def quarantine(
     _decide(ctx, "quarantine", group_ids, why, state, output_dir, as_json=as_json)
 
 
+@app.command()
+def retire(
+    ctx: typer.Context,
+    group_ids: GroupIds,
+    why: Why = "",
+    state: StateDir = None,
+    output_dir: OutputDir = None,
+    as_json: Json = False,
+) -> None:
+    """Count the products of groups as gone, and want no new ones; their files stay where they are."""
+    _decide(ctx, "retire", group_ids, why, state, output_dir, as_json=as_json)
+
+
 def _decide(
     ctx: typer.Context, what: str, group_ids: list[str], why: str, state: Any, output_dir: Any, *, as_json: bool
 ) -> None:
@@ -166,6 +179,8 @@ def _group_id(text: str) -> str:
 
 
 def _print(history: "GroupHistory") -> None:
+    from dsa110_contimg.config.logs import human_bytes
+
     group = history.group
     typer.echo(f"{group.id}  {group.state.value}" + (f": {group.reason}" if group.reason else ""))
     typer.echo(f"wanted {group.wanted.value}; seen {group.first_seen_utc:%FT%TZ}, deadline {group.deadline_utc:%FT%TZ}")
@@ -177,7 +192,8 @@ def _print(history: "GroupHistory") -> None:
         )
         typer.echo(f"  attempt  {attempt.number}  {attempt.started_utc:%FT%TZ}  {outcome}  {attempt.message}".rstrip())
         for stage in attempt.stages:
-            typer.echo(f"    {stage.name}: {stage.seconds:.1f} s")
+            rate = f", {human_bytes(int(stage.bytes_in / stage.seconds))}/s" if stage.bytes_in and stage.seconds else ""
+            typer.echo(f"    {stage.name}: {human_bytes(stage.bytes_in)} in {stage.seconds:.1f} s{rate}")
         if attempt.log_path is not None:
             typer.echo(f"    log: {attempt.log_path}")
     for product in history.products:

@@ -44,6 +44,7 @@ def check(
     input_dir: InputDir = None,
     output_dir: OutputDir = None,
     state: StateDir = None,
+    checksums: Annotated[bool, typer.Option("--checksums", help="Read every product, too: minutes to hours.")] = False,
     as_json: Json = False,
 ) -> None:
     """Compare the ledger with the products, the incoming directory and itself; change nothing.
@@ -55,7 +56,7 @@ def check(
 
     paths = session.settings.paths
     with open_existing(session, state, output_dir) as opened:
-        lines = differences(opened, input_dir or paths.input, output_dir or paths.ms)
+        lines = differences(opened, input_dir or paths.input, output_dir or paths.ms, checksums=checksums)
         where = opened.path
     if as_json:
         emit_json({"ledger": where, "differences": lines})

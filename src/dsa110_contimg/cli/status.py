@@ -1,5 +1,6 @@
 """``dsa110-contimg status``: whether it keeps up, and what failed."""
 
+import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ import typer
 
 from dsa110_contimg.cli.context import Json, Session, begin, emit_json
 from dsa110_contimg.cli.ledger import StateDir, ledger_path, open_existing
+from dsa110_contimg.naming import DAEMON_NAME
 
 if TYPE_CHECKING:
     from dsa110_contimg.ledger.ledger import Ledger
@@ -63,10 +65,12 @@ def report_of(ledger: "Ledger", probe: "FreeSpace", paths: dict[str, Path]) -> d
     counts = ledger.counts_by_state(now)
     waiting = (GroupState.COLLECTING, GroupState.READY, GroupState.RUNNING)
     room = probe.ask(paths.values(), _PROBE_S)
+    owner = ledger.owner()
     return {
         "time_utc": now,
         "ledger": ledger.path,
-        "daemon": ledger.owner(),
+        "daemon": owner,
+        "said": _said(ledger.path.parent, owner.pid) if owner else None,
         "newest_data_utc": ledger.newest_data(),
         "newest_product_utc": ledger.newest_product(),
         "lag_s": ledger.lag_s(now),
@@ -75,6 +79,7 @@ def report_of(ledger: "Ledger", probe: "FreeSpace", paths: dict[str, Path]) -> d
         "groups_per_hour": ledger.groups_per_hour(now),
         "failed_attempts": {kind.value: count for kind, count in ledger.failures_by_kind().items()},
         "failures": ledger.failures(_N_FAILURES, now),
+        "waiting": ledger.waiting_after_failure(_N_FAILURES, now),
         "workers": [
             {
                 "group": attempt.group_id,
@@ -90,6 +95,15 @@ def report_of(ledger: "Ledger", probe: "FreeSpace", paths: dict[str, Path]) -> d
     }
 
 
+def _said(state: Path, pid: int) -> dict[str, Any] | None:
+    """Read what the daemon says of itself; None if that is of another process, or cannot be read."""
+    try:
+        said: dict[str, Any] = json.loads((state / DAEMON_NAME).read_text())
+    except (OSError, ValueError):
+        return None
+    return said if said.get("pid") == pid else None
+
+
 def as_text(report: dict[str, Any]) -> str:
     """Say the same for people."""
     from dsa110_contimg.config.logs import human_bytes
@@ -101,12 +115,17 @@ def as_text(report: dict[str, Any]) -> str:
         f"backlog  {report['backlog']} groups; {report['groups_per_hour']:.0f} published in the last hour",
         "groups   " + ", ".join(f"{count} {state}" for state, count in report["groups"].items() if count),
     ]
+    said = report["said"] or {}
+    lines += [f"{key.upper():8s} {said[key]}" for key in ("paused", "trouble") if said.get(key)]
+    if said.get("draining"):
+        lines.append("draining no new group is begun")
     for worker in report["workers"]:
         where = f"process {worker['pid']} on {worker['host']}" if worker["pid"] else "starting"
         lines.append(f"worker   {worker['group']}, attempt {worker['attempt']}, {where}, {worker['seconds']:.0f} s")
     for space in report["space"]:
         free = space["problem"] or f"{human_bytes(space['free_bytes'])} free of {human_bytes(space['total_bytes'])}"
         lines.append(f"space    {space['name']}: {space['path']}: {free}")
+    lines += [f"again    {item.group_id}: from {_time(item.when_utc)}: {item.reason}" for item in report["waiting"]]
     lines += [f"{item.state.value:11s} {item.group_id}: {item.reason}" for item in report["failures"]]
     return "\n".join(lines)
 

@@ -35,7 +35,13 @@ def stream(
     dask_address: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of the Dask scheduler.")] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Jobs at once.")] = None,
     late: Annotated[Late | None, typer.Option(help="Groups to which files come late.")] = None,
-    poll: Annotated[float | None, typer.Option(metavar="S", min=0.1, help="List the input every S seconds.")] = None,
+    poll: Annotated[bool, typer.Option("--poll", help="List the input again and again, as on FUSE and NFS.")] = False,
+    reserve: Annotated[
+        float | None, typer.Option(metavar="GB", min=0, help="Pause below so much free space on the root file system.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="N", min=0, max=65535, help="Of /healthz and /metrics on 127.0.0.1; 0: any.")
+    ] = None,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="Replay: groups from this start on (UTC).")] = None,
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="Replay: groups up to this start (UTC); then end.")
@@ -60,13 +66,14 @@ def stream(
         "dask_address": dask_address,
         "workers": workers,
         "late": late and late.value,
-        "poll_s": poll,
+        "poll": poll or None,
+        "reserve_gb": reserve,
+        "http_port": port,
     }
     settings = with_changes(session.settings, paths=paths, stream=options)
     daemon = Daemon(settings, parse_utc(since) if since else None, parse_utc(until) if until else None)
     daemon.take_signals()
-    with HealthServer(settings.stream.http_port, daemon.health, settings.paths.state):
-        code = daemon.run()
+    code = daemon.run(HealthServer(settings.stream.http_port, daemon.health, settings.paths.state))
     if code:
         raise typer.Exit(code)
 

@@ -152,7 +152,10 @@ class StreamSettings(_Section):
     )
     workers: Count = Field(1, ge=1, description="Jobs at once; each has its share of the cores (convert.workers).")
     memory_gb: Number | None = Field(
-        None, gt=0, allow_inf_nan=False, description="Memory that one job may take [GB]. Not set: as much as there is."
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Memory that one job may take [GB]. Not set: its share of 80% of the machine's.",
     )
     deadline_s: Number = Field(
         600.0,
@@ -178,9 +181,10 @@ class StreamSettings(_Section):
     settle_s: Number = Field(
         2.0, ge=0, allow_inf_nan=False, description="Seconds for which a file has to stay as it is to be whole."
     )
-    poll_s: Number | None = Field(
-        None, gt=0, description="List the input directory every so many seconds. Not set: where inotify cannot see."
+    poll: bool = Field(
+        False, description="List the input directory again and again, even where inotify would see what changes there."
     )
+    poll_s: Number = Field(5.0, gt=0, allow_inf_nan=False, description="Seconds between two listings of a poll.")
     reserve_gb: Number = Field(
         100.0,
         ge=0,
@@ -190,6 +194,13 @@ class StreamSettings(_Section):
     http_port: Count = Field(
         9110, ge=0, le=65535, description="Port of /healthz and /metrics on 127.0.0.1; 0 is any that is free."
     )
+
+    @property
+    def memory_share_bytes(self) -> float:
+        """Memory that one job may take: `memory_gb`, or its share of 80% of the machine's [bytes]."""
+        if self.memory_gb is not None:
+            return self.memory_gb * 1e9
+        return 0.8 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / self.workers
 
 
 class CalibrateSettings(_Section):

@@ -8,16 +8,17 @@ from dsa110_contimg.ledger import schema
 from dsa110_contimg.ledger.commits import record_commit
 from dsa110_contimg.ledger.connection import Connected
 from dsa110_contimg.ledger.files import mark_late, recount
-from dsa110_contimg.ledger.records import Product
+from dsa110_contimg.ledger.records import Product, Stage
 from dsa110_contimg.ledger.rows import group_row
 
 
 class Adopted(NamedTuple):
-    """The products of a group, the subbands in them, and when they were made."""
+    """The products of a group, the subbands in them, what their stages took, and when they were made."""
 
     group_id: str
     products: Sequence[Product]
     subbands: Sequence[int]
+    stages: Sequence[Stage]
     made_utc: datetime
 
 
@@ -36,7 +37,7 @@ class Adoption(Connected):
                     group_id=row.id, number=row.n_attempts + 1, started_utc=item.made_utc, message="found"
                 )
                 attempt_id = connection.execute(begun.returning(schema.attempts.c.id)).scalar_one()
-                record_commit(connection, row.id, attempt_id, item.products, item.subbands, (), item.made_utc)
+                record_commit(connection, row.id, attempt_id, item.products, item.subbands, item.stages, item.made_utc)
                 column = schema.groups.c
                 number = schema.groups.update().where(column.id == row.id).values(n_attempts=row.n_attempts + 1)
                 connection.execute(number)

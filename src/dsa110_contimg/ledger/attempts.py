@@ -14,7 +14,7 @@ from dsa110_contimg.ledger.files import set_outcomes
 from dsa110_contimg.ledger.records import Attempt, Stage
 from dsa110_contimg.ledger.rows import attempt_of, current_group, ended, group_row, update_group
 from dsa110_contimg.ledger.state_sql import facts_of
-from dsa110_contimg.ledger.states import FailureKind, GroupState, derive_state
+from dsa110_contimg.ledger.states import FailureKind, GroupState, Wanted, derive_state
 
 _FIRST_BACKOFF = timedelta(seconds=10)
 _attempts, _products = schema.attempts.c, schema.products.c
@@ -51,7 +51,7 @@ class Attempts(Connected):
                 raise AttemptRunningError(f"an attempt at {group_id} is running (attempt {row.n_attempts})")
             if state is not GroupState.READY:
                 raise GroupStateError(f"{group_id} is {state.value}, not ready")
-            replaces = sa.select(sa.exists().where(_products.group_id == group_id, _products.retired_utc.is_(None)))
+            replaces = sa.select(sa.exists().where(_products.group_id == group_id))
             values = {
                 "group_id": group_id,
                 "number": row.n_attempts + 1,
@@ -141,4 +141,11 @@ class Attempts(Connected):
             )
             kind = failure_kind.value if failure_kind else "interrupted"
             add_event(connection, kind, message or "an attempt ended without a product", row.id, now)
+            state = derive_state(facts_of(group_row(connection, row.id)), now)
+            given_up = row.wanted == Wanted.PRODUCTS and state in {GroupState.FAILED, GroupState.QUARANTINED}
+            if row.standing is None or not given_up:
+                return state
+            # It was done again for late files, in vain: what was published before is still there.
+            update_group(connection, row.id, published=row.standing, standing=None)
+            add_event(connection, "kept", "its products stay as they were", row.id, now)
             return derive_state(facts_of(group_row(connection, row.id)), now)

@@ -96,6 +96,7 @@ def record_commit(
         group_id,
         current_attempt=None,
         published=mask_of(subbands),
+        standing=None,
         last_failure=None,
         n_transient=0,
         not_before_utc=None,

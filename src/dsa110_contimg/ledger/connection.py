@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from dsa110_contimg.errors import LedgerError, LedgerPlaceError
+from dsa110_contimg.errors import LedgerError, LedgerFullError, LedgerPlaceError
 
 BUSY_S = 30.0
 """So long a transaction waits for another process's."""
@@ -20,7 +20,6 @@ _LOST = (
     "disk i/o",
     "malformed",
     "not a database",
-    "is full",
     "locked",
 )
 
@@ -83,6 +82,8 @@ def ledger_errors(path: Path) -> Iterator[None]:
 
     Raises
     ------
+    LedgerFullError
+        The disk is full.
     LedgerPlaceError
         The file cannot be opened, written or understood.
     LedgerError
@@ -92,6 +93,10 @@ def ledger_errors(path: Path) -> Iterator[None]:
         yield
     except (sa.exc.DBAPIError, sqlite3.Error) as error:
         said = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
+        if "is full" in said.lower():
+            raise LedgerFullError(
+                f"the ledger cannot be written ({said})", path=path, remedy="Make room on its disk."
+            ) from error
         if any(word in said.lower() for word in _LOST):
             raise LedgerPlaceError(
                 f"the ledger cannot be used ({said})", path=path, remedy="Look after its disk and its permissions."

@@ -19,7 +19,7 @@ from dsa110_contimg.ledger.state_sql import facts_of
 from dsa110_contimg.ledger.states import DecisionKind, GroupState, Wanted, derive_state
 from dsa110_contimg.naming import parse_utc
 
-_AFRESH = {"published": None, "last_failure": None, "n_transient": 0, "not_before_utc": None}
+_AFRESH = {"published": None, "standing": None, "last_failure": None, "n_transient": 0, "not_before_utc": None}
 """What a group is told to forget when it is to be done again."""
 _VALUES: dict[DecisionKind, dict[str, Any]] = {
     DecisionKind.RETRY: {"wanted": Wanted.PRODUCTS, **_AFRESH, "reason": ""},
@@ -83,13 +83,16 @@ class Decisions(Connected):
     def request_redo(self, group_id: str, *, now: datetime | None = None) -> bool:
         """Have a published group done again because late files make it more complete; once, ever.
 
+        If that fails for good, what is published stands.
+
         Returns
         -------
         bool
             Whether it will be: it is published and wanted, not running, and was not redone before.
         """
         column, when = schema.groups.c, now or utc_now()
-        change = schema.groups.update().where(column.id == group_id, *_MORE_COMPLETE).values(redone=True, **_AFRESH)
+        change = schema.groups.update().where(column.id == group_id, *_MORE_COMPLETE)
+        change = change.values({**_AFRESH, "standing": column.published, "redone": True})
         with self.writing() as connection:
             done = connection.execute(change).rowcount == 1
             if done:

@@ -64,7 +64,7 @@ class Stage(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One attempt at a group. `replaces`: when it began, the group had products, which its own take the place of.
+    """One attempt at a group. `replaces`: the group had products before, retired or not, which give way to its own.
 
     `ended_utc` None: it is under way. Ended, not committed and without a `failure_kind`: it was interrupted.
     """
@@ -118,7 +118,7 @@ class Event(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A group that will not be tried again by itself, and why."""
+    """A group at which an attempt failed, or that has too few data, and why."""
 
     group_id: str
     state: GroupState

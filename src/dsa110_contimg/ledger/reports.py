@@ -75,6 +75,23 @@ class Reports(Connected):
                 found.append(Failure(group.id, group.state, kind, group.reason, when, log_path))
         return found
 
+    def waiting_after_failure(self, limit: int = 20, now: datetime | None = None) -> list[Failure]:
+        """List the groups that are to be tried again after a failure, the newest first; `when_utc`: not before."""
+        now = now or utc_now()
+        query = (
+            schema.groups.select()
+            .where(_column.published.is_(None), _column.last_failure.is_not(None))
+            .where(state_case(now) == GroupState.READY.value)
+            .order_by(_column.start_mjd.desc())
+            .limit(limit)
+        )
+        with self.reading() as connection:
+            groups = [(row, group_of(row, now)) for row in connection.execute(query)]
+        return [
+            Failure(group.id, group.state, FailureKind(row.last_failure), group.reason, row.not_before_utc or now, None)
+            for row, group in groups
+        ]
+
     def failures_by_kind(self) -> dict[FailureKind, int]:
         """Count the attempts that failed, ever."""
         column = schema.attempts.c

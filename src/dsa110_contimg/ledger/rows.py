@@ -34,7 +34,9 @@ def group_row(connection: sa.Connection, group_id: str) -> Any:
     """
     row = connection.execute(schema.groups.select().where(_groups.id == group_id)).one_or_none()
     if row is None:
-        raise UnknownGroupError(f"the ledger knows no group {group_id}", remedy="dsa110-contimg groups list shows all.")
+        raise UnknownGroupError(
+            f"the ledger knows no group {group_id}", remedy="Those that there are: dsa110-contimg groups list."
+        )
     return row
 
 

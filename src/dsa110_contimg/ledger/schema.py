@@ -47,6 +47,8 @@ groups = sa.Table(
     sa.Column("n_transient", sa.Integer, nullable=False, server_default="0"),
     sa.Column("last_failure", sa.Text),
     sa.Column("published", sa.Integer),
+    # What was published before late files had the group done again, while that lasts.
+    sa.Column("standing", sa.Integer),
     # Not before this is the group tried again; and whether it was done again for late files, which it is once.
     sa.Column("not_before_utc", UtcTime),
     sa.Column("redone", sa.Boolean(create_constraint=False), nullable=False, server_default="0"),

@@ -125,6 +125,7 @@ class _Watch:
     stage: str = "start"
     said: dict[str, Any] | None = None
     peak_bytes: int = 0
+    alone: bool = False
     _rest: bytes = b""
     _begun: float = field(default_factory=time.monotonic)
     _stage_begun: float = field(default_factory=time.monotonic)
@@ -182,6 +183,7 @@ class _Watch:
             return TRANSIENT, f"no sign of life for {description.heartbeat_s:.0f} s (at {self.stage})"
         used = self._memory()
         if description.memory_cap_bytes is not None and used > description.memory_cap_bytes:
+            self.alone = True
             return RESOURCE, f"{self.stage} took {used / 1e9:.1f} GB, more than its share of memory"
         return None
 
@@ -223,22 +225,24 @@ class _Watch:
             return AttemptResult(Manifest.from_dict(said["made"]), exit_code=code, peak_bytes=self.peak_bytes)
         stages = tuple(StageTime(*values) for values in said.get("stages", ()))
         if "failed" in said:
-            kind, message = said["failed"], said["message"]
+            kind, message, self.alone = said["failed"], said["message"], said["alone"]
         elif reason is not None:
             kind, message = reason
             if code is None:
                 message += "; it cannot be killed, and is abandoned"
         else:
             kind, message = self._died(code)
-        return AttemptResult(None, kind, message, code, stages, self.peak_bytes)
+        return AttemptResult(None, kind, message, code, stages, self.peak_bytes, self.alone)
 
     def _died(self, code: int | None) -> tuple[str, str]:
         if code is not None and code < 0:
             name = signal.Signals(-code).name
             if -code in _CRASHES and any(words in self._last_words() for words in _FULL_WORDS):
                 return RESOURCE, f"{self.stage} was ended by {name}: no room left on a disk, or in memory"
-            # A library that crashes does so again; who is killed was killed by somebody, or for want of memory.
-            return (BUG if -code in _CRASHES else TRANSIENT), f"{self.stage} was ended by {name}"
+            if -code in _CRASHES:
+                return BUG, f"{self.stage} was ended by {name}"  # a library that crashes does so again
+            self.alone = True
+            return RESOURCE, f"{self.stage} was ended by {name}: for want of memory, or by somebody"
         return BUG, f"{self.stage} ended with status {code} and no result"
 
     def _last_words(self) -> str:

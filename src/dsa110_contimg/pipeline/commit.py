@@ -10,16 +10,17 @@ import json
 import logging
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsa110_contimg.errors import ContimgError, StaleAttemptError
+from dsa110_contimg.errors import ContimgError, OutputError, StaleAttemptError
 from dsa110_contimg.ledger.records import Product, Stage
 from dsa110_contimg.naming import compact, partial_name
 from dsa110_contimg.pipeline.description import MANIFEST_NAME, Manifest
 from dsa110_contimg.storage.checksums import tree_checksum
 from dsa110_contimg.storage.files import output_errors, sync_directory
-from dsa110_contimg.storage.publish import clear_dead_partials, publish
+from dsa110_contimg.storage.publish import find_partials, publish, remove_dead
 
 if TYPE_CHECKING:
     from dsa110_contimg.ledger.ledger import Ledger
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from dsa110_contimg.ledger.states import GroupState
 
 log = logging.getLogger(__name__)
+
+_DYING_S = 5.0
 
 MANIFESTS = "manifests"
 """Directory beside the products with one manifest a group, from which a ledger can be rebuilt."""
@@ -47,10 +50,16 @@ def commit(ledger: Ledger, attempt: Attempt, manifest: Manifest, output: Path) -
     if not ledger.is_current(attempt.id):
         raise StaleAttemptError(f"attempt {attempt.number} at {attempt.group_id} is no longer wanted")
     partial = output / partial_name(attempt.group_id, attempt.id)
+    kept = _write_manifest(manifest, output)  # first: what follows are renamings, for which a full disk has room
     for product in manifest.products:
-        if (partial / product.name).exists():
-            publish(partial / product.name, output / product.name, replace=attempt.replaces)
-    keep_manifest(manifest, output)
+        made, final = partial / product.name, output / product.name
+        if made.exists():
+            publish(made, final, replace=attempt.replaces)
+        elif not final.exists():
+            raise OutputError("was made, and is gone", path=made, remedy="Look after the disk of the products.")
+    with output_errors(kept):
+        kept.rename(manifest_path(manifest.group, output))
+        sync_directory(kept.parent)
     state = ledger.commit_products(
         attempt.id,
         [Product(output / made.name, made.kind, made.checksum, made.size_bytes) for made in manifest.products],
@@ -67,18 +76,17 @@ def manifest_path(group: str, output: Path) -> Path:
     return output / MANIFESTS / f"{compact(group)}.json"
 
 
-def keep_manifest(manifest: Manifest, output: Path) -> None:
-    """Write a manifest beside the products, whole or not at all."""
+def _write_manifest(manifest: Manifest, output: Path) -> Path:
+    """Write a manifest beside where it belongs, and give where."""
     path = manifest_path(manifest.group, output)
-    with output_errors(path):
+    written = path.with_name(f".{path.name}.new")
+    with output_errors(written):
         path.parent.mkdir(exist_ok=True)
-        written = path.with_name(f".{path.name}.new")
         with written.open("w") as file:
             file.write(json.dumps(manifest.as_dict(), indent=1) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        written.rename(path)
-        sync_directory(path.parent)
+    return written
 
 
 def recover(ledger: Ledger, output: Path, scratch: Path | None) -> None:
@@ -88,8 +96,22 @@ def recover(ledger: Ledger, output: Path, scratch: Path | None) -> None:
     """
     for attempt in ledger.current_attempts():
         _conclude(ledger, attempt, output)
-    for directory in {output, scratch or output}:
-        clear_dead_partials(directory)
+    end = time.monotonic() + _DYING_S
+    while clear_left_over(ledger, output, scratch) and time.monotonic() < end:
+        time.sleep(0.1)
+
+
+def clear_left_over(ledger: Ledger, output: Path, scratch: Path | None) -> list[Path]:
+    """Remove the partial directories of attempts that have ended and of commands that died; give those still in use.
+
+    A job outlives its daemon by a moment, and one on another machine for longer.
+    """
+    found = [path for directory in {output, scratch or output} for path in find_partials(directory)]
+    # Asked after the directory was listed: whatever is there belongs to one of these, or is over.
+    current = {partial_name(attempt.group_id, attempt.id) for attempt in ledger.current_attempts()}
+    over = [path for path in found if path.name not in current]
+    removed = remove_dead(over)
+    return [path for path in over if path not in removed and path.exists()]
 
 
 def discard(attempt: Attempt, output: Path, scratch: Path | None) -> None:

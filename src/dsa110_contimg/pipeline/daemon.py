@@ -12,14 +12,16 @@ import shutil
 import signal
 import threading
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from dsa110_contimg.errors import ContimgError, LedgerFullError
 from dsa110_contimg.ledger.opening import open_ledger
 from dsa110_contimg.ledger.states import GroupState
 from dsa110_contimg.naming import DECISIONS_NAME, LEDGER_NAME
-from dsa110_contimg.pipeline.commit import recover
+from dsa110_contimg.pipeline.commit import clear_left_over, recover
 from dsa110_contimg.pipeline.dispatch import Dispatcher
 from dsa110_contimg.pipeline.executors import make_runner
 from dsa110_contimg.pipeline.health import Health
@@ -32,6 +34,7 @@ from dsa110_contimg.pipeline.systemd import notify
 from dsa110_contimg.storage.publish import require_writable
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from dsa110_contimg.config.settings import Settings
@@ -78,9 +81,15 @@ class Daemon:
         self._wake = threading.Event()
         self._late: dict[str, float] = {}
         self._late_looked = self._housekept = time.monotonic()
+        self._housekeeper = threading.Thread(target=lambda: None)
 
-    def run(self) -> int:
+    def run(self, beside: AbstractContextManager[object] | None = None) -> int:
         """Run until told to stop; give the exit status.
+
+        Parameters
+        ----------
+        beside : context manager, optional
+            What is to run while the ledger is owned: the server of health and metrics.
 
         Raises
         ------
@@ -96,9 +105,38 @@ class Daemon:
         ):
             for place in self._places():
                 require_writable(place)
-            recover(ledger, paths.ms.absolute(), paths.scratch)
-            shutil.rmtree(paths.state / "jobs", ignore_errors=True)
-            return self._run(ledger)
+            with beside or nullcontext():
+                while True:
+                    try:
+                        recover(ledger, paths.ms.absolute(), paths.scratch)
+                        shutil.rmtree(paths.state / "jobs", ignore_errors=True)
+                        return self._run(ledger)
+                    except LedgerFullError as error:
+                        self._wait_for_room(ledger, error)
+
+    def _wait_for_room(self, ledger: Ledger, error: LedgerFullError) -> None:
+        """Wait until the ledger can be written again; what was under way then is concluded as after a crash.
+
+        Raises
+        ------
+        LedgerFullError
+            The daemon is told to stop first.
+        """
+        self.health.running.clear()
+        self.health.paused = str(error)
+        log.error("paused: %s. It goes on by itself when there is room", error)
+        while self.stop is Stop.NO:
+            self.health.write(self.settings.paths.state)
+            notify(WATCHDOG=1, STATUS=self.health.paused)
+            self._wake.wait(1.0)
+            try:
+                ledger.record_event("resumed", "there is room for the ledger again")
+            except LedgerFullError:
+                continue
+            log.warning("resumed: there is room for the ledger again")
+            self.health.paused = ""
+            return
+        raise error
 
     def _places(self) -> tuple[Path, ...]:
         paths = self.settings.paths
@@ -116,10 +154,11 @@ class Daemon:
         notify(READY=1)
         try:
             self._loop(ledger, dispatcher, lookout, space)
-        finally:
             notify(STOPPING=1)
-            lookout.close()
             dispatcher.give_up()
+        finally:
+            lookout.close()
+            runner.close()
             space.stop()
         return EXIT_DRAINED if self.stop is Stop.DRAIN else 0
 
@@ -129,6 +168,7 @@ class Daemon:
             directory=str(paths.input.absolute()),
             ledger=str((paths.state / LEDGER_NAME).absolute()),
             settle_s=stream.settle_s,
+            poll=stream.poll,
             poll_s=stream.poll_s,
             since=self.since.isoformat() if self.since else None,
             until=self.until.isoformat() if self.until else None,
@@ -162,9 +202,19 @@ class Daemon:
         if now - self._late_looked > _LATE_LOOK_S:
             self._late_looked = now
             self._redo_late(ledger, now)
-        if now - self._housekept > _HOUSEKEEPING_S:
+        if now - self._housekept > _HOUSEKEEPING_S and not self._housekeeper.is_alive():
             self._housekept = now
+            # A thread: it looks at the disks.
+            self._housekeeper = threading.Thread(target=self._keep_house, args=(ledger,), daemon=True)
+            self._housekeeper.start()
+
+    def _keep_house(self, ledger: Ledger) -> None:
+        paths = self.settings.paths
+        try:
             ledger.forget_events(datetime.now(UTC) - _EVENTS_KEPT)
+            clear_left_over(ledger, paths.ms.absolute(), paths.scratch)
+        except (ContimgError, OSError) as error:
+            log.warning("housekeeping: %s", error)
 
     @property
     def _deadline_s(self) -> float:

@@ -209,6 +209,9 @@ class AttemptResult:
         Those that ended.
     peak_bytes : int
         The most memory that was seen.
+    alone : bool
+        Whether the want of a resource is this group's own, and others may go on: it took more than its share of memory,
+        or was killed.
     """
 
     manifest: Manifest | None
@@ -217,3 +220,4 @@ class AttemptResult:
     exit_code: int | None = None
     stages: tuple[StageTime, ...] = ()
     peak_bytes: int = 0
+    alone: bool = False

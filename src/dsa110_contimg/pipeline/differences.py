@@ -1,30 +1,50 @@
 """Where the ledger and the disks differ."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from dsa110_contimg.errors import NamingError
 from dsa110_contimg.ledger.decisions import read_decisions
 from dsa110_contimg.ledger.ledger import Ledger
-from dsa110_contimg.ledger.records import Decision
+from dsa110_contimg.ledger.records import Decision, Product
 from dsa110_contimg.naming import parse_subband_name
-from dsa110_contimg.pipeline.inventory import find_products, tree_bytes
+from dsa110_contimg.pipeline.inventory import find_products
+from dsa110_contimg.storage.checksums import tree_bytes, tree_checksum
 
 
-def differences(ledger: Ledger, incoming: Path, products: Path) -> list[str]:
-    """Say, a line each, where a ledger differs from the disks, or contradicts itself; it is not changed."""
+def differences(ledger: Ledger, incoming: Path, products: Path, *, checksums: bool = False) -> list[str]:
+    """Say, a line each, where a ledger differs from the disks, or contradicts itself; it is not changed.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    incoming, products : Path
+        Directories of subband files and of products.
+    checksums : bool
+        Whether to read every product and compare its checksum too.
+    """
     lines = ledger.inconsistencies()
-    on_disk = {item.product.path: item for item in find_products(products)}
-    recorded = ledger.live_products()
-    for path, (group_id, product) in recorded.items():
-        if path in on_disk or path.exists():
-            size = tree_bytes(path)
-            if size < product.size_bytes:  # more is no sign of harm: casacore's readers write into table.lock
-                lines.append(f"{group_id}: {path} has {size} bytes, and {product.size_bytes} were published")
-        else:
-            lines.append(f"{group_id}: {path} is gone")
+    for path, (group_id, product) in ledger.live_products().items():
+        lines += [f"{group_id}: {path} {what}" for what in _harm(product, checksums=checksums)]
     ever = ledger.product_paths()
-    lines += [f"{item.group_id}: {path} is not in the ledger" for path, item in on_disk.items() if path not in ever]
+    for found in find_products(products):
+        strange = [product.path for product in found.products if product.path not in ever]
+        lines += [f"{found.group_id}: {path} is not in the ledger" for path in strange]
     return lines + _unseen(ledger, incoming) + _undecided(ledger)
+
+
+def _harm(product: Product, *, checksums: bool) -> Iterator[str]:
+    """Say what has become of a product."""
+    try:
+        size_bytes = tree_bytes(product.path)
+        if size_bytes != product.size_bytes:
+            yield f"has {size_bytes} bytes, and {product.size_bytes} were published"
+        elif checksums and product.checksum and tree_checksum(product.path).checksum != product.checksum:
+            yield "is not what was published: its checksum differs"
+    except FileNotFoundError:
+        yield "is gone"
+    except OSError as error:
+        yield f"cannot be read ({error.strerror})"
 
 
 def _unseen(ledger: Ledger, incoming: Path) -> list[str]:

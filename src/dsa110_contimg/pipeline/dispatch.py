@@ -7,21 +7,22 @@ import os
 import platform
 import time
 from concurrent.futures import CancelledError
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dsa110_contimg.errors import ContimgError, GroupStateError, StaleAttemptError
+from dsa110_contimg.errors import ContimgError, GroupStateError, LedgerError, StaleAttemptError
 from dsa110_contimg.ledger.records import GOOD, LATE, Stage
 from dsa110_contimg.ledger.states import FailureKind
 from dsa110_contimg.naming import compact
 from dsa110_contimg.pipeline.commit import commit, discard
 from dsa110_contimg.pipeline.description import AttemptResult, BadFile, JobDescription
-from dsa110_contimg.pipeline.failures import TRANSIENT, kind_of, message_of
+from dsa110_contimg.pipeline.failures import RESOURCE, TRANSIENT, kind_of, message_of
 from dsa110_contimg.pipeline.space import TIMES_OUTPUT
 from dsa110_contimg.pipeline.stages import STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
     from datetime import datetime
 
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 _OUTPUT_OVER_INPUT = 0.6
 _LONGEST_S = 86400.0
+_LONGEST_WAIT_S = 3600.0
 
 
 class UnderWay(NamedTuple):
@@ -128,7 +130,7 @@ class Dispatcher:
             timeouts_s=timeouts_s,
             deadline_s=min(_LONGEST_S, sum(timeouts_s.values()) + 120.0),
             heartbeat_s=stream.heartbeat_s,
-            memory_cap_bytes=None if stream.memory_gb is None else int(stream.memory_gb * 1e9),
+            memory_cap_bytes=int(stream.memory_share_bytes),
             threads=max(1, settings.convert.n_workers // stream.workers),
             log_path=str(settings.paths.state.absolute() / "logs" / name[:8] / f"{name}.log"),
             jobs=str(settings.paths.state.absolute() / "jobs"),
@@ -161,6 +163,8 @@ class Dispatcher:
                 state = commit(self._ledger, item.attempt, manifest, Path(item.description.output))
             except StaleAttemptError as error:
                 result = AttemptResult(None, None, message_of(error), result.exit_code, manifest.stages)
+            except LedgerError:
+                raise  # what is published is recorded when the ledger can be written again
             except (ContimgError, OSError) as error:
                 result = AttemptResult(None, kind_of(error), message_of(error), result.exit_code, manifest.stages)
             else:
@@ -177,8 +181,11 @@ class Dispatcher:
         item.description.path.unlink(missing_ok=True)  # its supervisor may be dead
         kind = FailureKind(result.failure) if result.failure else None
         retry_s = self._settings.stream.retry_s
-        n_before = self._ledger.group(gid).facts.n_transient
-        waits_s = {FailureKind.TRANSIENT: retry_s * 4.0**n_before, FailureKind.RESOURCE: retry_s}
+        history = self._ledger.group(gid)
+        waits_s = {
+            FailureKind.TRANSIENT: retry_s * 4.0**history.facts.n_transient,
+            FailureKind.RESOURCE: min(_LONGEST_WAIT_S, retry_s * 2.0 ** _n_starved(history.attempts)),
+        }
         state = self._ledger.end_attempt(
             item.attempt.id,
             kind,
@@ -193,7 +200,7 @@ class Dispatcher:
             *(gid, result.message, kind or "interrupted", state.value, item.description.log_path),
             extra={"group": gid, "attempt": item.attempt.id},
         )  # fmt: skip
-        if kind is FailureKind.RESOURCE:
+        if kind is FailureKind.RESOURCE and not result.alone:
             self._paused_until = time.monotonic() + retry_s
             self._pause(result.message)
 
@@ -213,7 +220,14 @@ def _result_of(future: Future[AttemptResult]) -> AttemptResult:
     except CancelledError:
         return AttemptResult(None, None, "interrupted: the daemon stops")
     except Exception as error:  # noqa: BLE001 - whatever a cluster says, the group runs again
-        return AttemptResult(None, TRANSIENT, f"the worker was lost ({message_of(error)})", exit_code=-9)
+        kind = RESOURCE if type(error).__name__ == "KilledWorker" else TRANSIENT
+        return AttemptResult(None, kind, f"the worker was lost ({message_of(error)})", exit_code=-9, alone=True)
+
+
+def _n_starved(attempts: Sequence[Attempt]) -> int:
+    """Count the attempts that found no room since the last that failed otherwise, or did not."""
+    ended = [attempt.failure_kind for attempt in attempts if attempt.ended_utc is not None]
+    return len(list(takewhile(lambda kind: kind is FailureKind.RESOURCE, reversed(ended))))
 
 
 def _text(path: Path | None) -> str | None:

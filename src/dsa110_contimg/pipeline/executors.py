@@ -78,6 +78,8 @@ class DaskRunner:
 
     def close(self) -> None:
         """Cancel what waits, and leave; a job whose worker goes dies with it."""
+        if self._client.status == "closed":
+            return
         self._executor.shutdown(wait=False)
         self._client.close(timeout=5)
         if self._cluster is not None:

@@ -1,8 +1,9 @@
 """Which of four kinds a failure is, and so what follows.
 
 =========  ============================================  ===========================================
-transient  may pass: a mount, a killed process, a hang   again after a while, three times
-resource   the disk or the memory is full                intake pauses; again when there is room
+transient  may pass: a mount that blinks, a hang         again after a while, three times
+resource   the disk or the memory is full, or the        a full disk pauses the intake; again when
+           process was killed, as if for want of it      there is room, for as long as it takes
 bad-data   the files are at fault                        quarantined; never again by itself
 bug        anything else: we are                         the group stops, and its evidence is kept
 =========  ============================================  ===========================================
@@ -25,7 +26,7 @@ RESOURCE = "resource"
 BAD_DATA = "bad-data"
 BUG = "bug"
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
 
 
 def kind_of(error: BaseException) -> str:
@@ -33,10 +34,7 @@ def kind_of(error: BaseException) -> str:
 
     What a library raises while the disk is full may be of any type: the whole chain of causes is looked at.
     """
-    chain = [error]
-    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
-        chain.append(cause)
-    if any(_is_full(link) for link in chain):
+    if any(_is_full(link) for link in _chain(error)):
         return RESOURCE
     if isinstance(error, UnreadableFileError | FileChangedError):
         return TRANSIENT
@@ -49,14 +47,30 @@ def kind_of(error: BaseException) -> str:
     return BUG
 
 
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an exception says that a disk is full, which is everybody's trouble."""
+    return kind_of(error) == RESOURCE and not any(_is_memory(link) for link in _chain(error))
+
+
 def message_of(error: BaseException) -> str:
     """Say an exception in one line."""
     text = " ".join(str(error).split())
     return text if isinstance(error, ContimgError) else f"{type(error).__name__}: {text}"
 
 
+def _chain(error: BaseException) -> list[BaseException]:
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
+        chain.append(cause)
+    return chain
+
+
+def _is_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+
+
 def _is_full(error: BaseException) -> bool:
-    if isinstance(error, DiskFullError | MemoryError):
+    if isinstance(error, DiskFullError) or _is_memory(error):
         return True
     if isinstance(error, OSError) and error.errno in _FULL:
         return True

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from dsa110_contimg.naming import DAEMON_NAME
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STATUS_NAME = "daemon.json"
-"""In the state directory: what the daemon says of itself every two seconds."""
 _WRITE_S = 2.0
 _DEAD_S = 30.0
 
@@ -94,9 +94,9 @@ class Health:
         if self.beat - self._written < _WRITE_S:
             return
         self._written = self.beat
-        new = state / f".{STATUS_NAME}.new"
+        new = state / f".{DAEMON_NAME}.new"
         try:
             new.write_text(json.dumps(self.as_dict(), indent=1) + "\n")
-            new.rename(state / STATUS_NAME)
+            new.rename(state / DAEMON_NAME)
         except OSError as error:
             log.debug("%s: %s", new, error)

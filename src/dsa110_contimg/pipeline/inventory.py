@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,47 +9,91 @@ from typing import Any, NamedTuple
 
 from dsa110_contimg.conversion.listing import GroupListing
 from dsa110_contimg.errors import NamingError
-from dsa110_contimg.ledger.records import GOOD, FileSeen, GroupSeen, Product
-from dsa110_contimg.naming import PROVENANCE_NAME, parse_ms_name, parse_subband_name
+from dsa110_contimg.ledger.records import GOOD, FileSeen, GroupSeen, Product, Stage
+from dsa110_contimg.naming import N_SUBBANDS, PROVENANCE_NAME, parse_ms_name, parse_subband_name
+from dsa110_contimg.pipeline.commit import MANIFESTS
+from dsa110_contimg.pipeline.description import Manifest
+from dsa110_contimg.storage.checksums import tree_bytes
 
 log = logging.getLogger(__name__)
 
 
 class Found(NamedTuple):
-    """A product on the disk, and what its ``contimg.json`` says (nothing: it has none that can be read)."""
+    """Products of a group that are on the disk, and what is known of their making.
+
+    Attributes
+    ----------
+    group_id : str
+    products : tuple of Product
+        A checksum is empty where nobody took one: a Measurement Set that was made by hand.
+    subbands : tuple of int
+        Whose data are in them.
+    set_aside : dict of Path to (str, str)
+        Files that were found bad: outcome and reason.
+    stages : tuple of Stage
+    made_utc : datetime
+    """
 
     group_id: str
-    product: Product
-    facts: dict[str, Any]
+    products: tuple[Product, ...]
+    subbands: tuple[int, ...]
+    set_aside: dict[Path, tuple[str, str]]
+    stages: tuple[Stage, ...]
     made_utc: datetime
 
 
 def find_products(directory: Path) -> Iterator[Found]:
-    """List the Measurement Sets of a directory, by name."""
+    """List the products in a directory: those that manifests vouch for, then the other Measurement Sets, by name."""
     if not directory.is_dir():
         return
-    for path in sorted(directory.iterdir()):
+    vouched: set[Path] = set()
+    for path in sorted((directory / MANIFESTS).glob("*.json")):
         try:
-            group_id, _ = parse_ms_name(path.name)
-        except NamingError:
+            manifest = Manifest.read(path)
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            log.warning("%s: cannot be read (%s)", path, error)
             continue
-        facts: dict[str, Any] = {}
+        found = _of_manifest(manifest, directory.absolute())
+        vouched |= {product.path for product in found.products}
+        if found.products:
+            yield found
+    for path in sorted(directory.absolute().iterdir()):
+        if path not in vouched and (group_id := _group_of(path)) is not None:
+            yield _made_by_hand(path, group_id)
+
+
+def _of_manifest(manifest: Manifest, directory: Path) -> Found:
+    products = [Product(directory / made.name, made.kind, made.checksum, made.size_bytes) for made in manifest.products]
+    return Found(
+        manifest.group,
+        tuple(product for product in products if product.path.exists()),
+        manifest.subbands,
+        {Path(item.path): (item.outcome, item.reason) for item in manifest.set_aside},
+        tuple(Stage(*stage) for stage in manifest.stages),
+        datetime.fromisoformat(manifest.made_utc),
+    )
+
+
+def _group_of(path: Path) -> str | None:
+    try:
+        return parse_ms_name(path.name)[0]
+    except NamingError:
+        return None
+
+
+def _made_by_hand(path: Path, group_id: str) -> Found:
+    facts: dict[str, Any] = {}
+    record = path / PROVENANCE_NAME
+    try:
+        facts = json.loads(record.read_text())
+        made = record.stat().st_mtime
+    except (OSError, ValueError) as error:
+        log.warning("%s: how it was made cannot be read (%s)", path, error)
         made = path.stat().st_mtime
-        try:
-            record = path / PROVENANCE_NAME
-            facts = json.loads(record.read_text())
-            made = record.stat().st_mtime
-        except (OSError, ValueError) as error:
-            log.warning("%s: how it was made cannot be read (%s)", path, error)
-        product = Product(path.absolute(), "ms", facts.get("checksum", ""), tree_bytes(path))
-        yield Found(facts.get("group", group_id), product, facts, datetime.fromtimestamp(made, UTC))
-
-
-def tree_bytes(path: Path) -> int:
-    """Add up the sizes of a product's files."""
-    if path.is_file():
-        return path.stat().st_size
-    return sum(os.lstat(os.path.join(folder, name)).st_size for folder, _, names in os.walk(path) for name in names)  # noqa: PTH118
+    bad = {Path(item["path"]): (item["outcome"], item["reason"]) for item in facts.get("set_aside", ())}
+    subbands = tuple(subband for subband in range(N_SUBBANDS) if subband not in facts.get("missing", ()))
+    product = Product(path, "ms", "", tree_bytes(path))
+    return Found(facts.get("group", group_id), (product,), subbands, bad, (), datetime.fromtimestamp(made, UTC))
 
 
 def seen_of(

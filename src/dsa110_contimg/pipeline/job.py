@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from dsa110_contimg.config.logs import configure_logging
 from dsa110_contimg.errors import OutputExistsError
 from dsa110_contimg.pipeline.description import MANIFEST_NAME, JobDescription, Manifest, ProductMade, StageTime
-from dsa110_contimg.pipeline.failures import kind_of, message_of
+from dsa110_contimg.pipeline.failures import is_disk_full, kind_of, message_of
 from dsa110_contimg.pipeline.stages import STAGES, JobContext
 from dsa110_contimg.storage.checksums import tree_checksum
 from dsa110_contimg.storage.files import output_errors, sync_directory, sync_tree
@@ -34,9 +34,10 @@ from dsa110_contimg.storage.publish import publish
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("dsa110_contimg.pipeline.job")  # it runs as __main__
 
 BEAT_S = 2.0
+_NICE = 5
 _PR_SET_PDEATHSIG = 1
 
 
@@ -165,6 +166,7 @@ def main(arguments: Sequence[str]) -> int:
     reporter = Reporter(int(arguments[1]) if len(arguments) > 1 else None)
     if len(arguments) > 1:
         _die_with_supervisor()
+        os.nice(_NICE)  # the daemon, and who asks how it goes, come first
         threading.Thread(target=reporter.beat_for_ever, daemon=True, name="heartbeat").start()
     description = JobDescription.read(Path(arguments[0]))
     configure_logging("info", json=bool(description.options.get("logging", {}).get("json")))
@@ -173,7 +175,7 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:
         kind, message = kind_of(error), message_of(error)
         log.exception("%s: %s (%s)", description.group, message, kind, extra={"attempt": description.attempt_id})
-        reporter.send({"failed": kind, "message": message, "stages": reporter.times})
+        reporter.send({"failed": kind, "message": message, "alone": not is_disk_full(error), "stages": reporter.times})
         return 1
     reporter.send({"made": manifest.as_dict()})
     return 0

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from dsa110_contimg.conversion.listing import SubbandGroup
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("dsa110_contimg.pipeline.lookout")  # it runs as __main__
 
 _AT_ONCE = 256
 _WAKE_MS = 500
@@ -104,12 +104,11 @@ def _changes(incoming: Incoming, orders: Orders) -> Iterator[set[str] | None]:
     """Yield names that changed, or None for a look at all."""
     mount = mount_of(incoming.directory.resolve(), parse_mounts(Path("/proc/self/mountinfo").read_text()))
     kind = mount.kind if mount else "unknown"
-    if orders.poll_s is not None or why_unsafe(kind):
-        poll_s = orders.poll_s or 5.0
-        log.info("%s (%s) is listed every %g s", incoming.directory, kind, poll_s)
+    if orders.poll or why_unsafe(kind):
+        log.info("%s (%s) is listed every %g s", incoming.directory, kind, orders.poll_s)
         while True:
             yield None
-            _rest(min(poll_s, orders.settle_s) if incoming.settling else poll_s)
+            _rest(min(orders.poll_s, orders.settle_s) if incoming.settling else orders.poll_s)
     from watchfiles import watch  # here: where there is polling it is not needed
 
     changes = watch(

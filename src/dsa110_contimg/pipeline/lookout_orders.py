@@ -9,7 +9,8 @@ class Orders(NamedTuple):
     directory: str
     ledger: str
     settle_s: float
-    poll_s: float | None
+    poll: bool
+    poll_s: float
     since: str | None
     until: str | None
     tolerance_s: float

@@ -1,7 +1,7 @@
 """A lost ledger made anew from what is there.
 
-Products say in their ``contimg.json`` of which group and files they are; the incoming directory says what waits; and
-the operators' decisions lie beside the products.
+The manifests beside the products say of which group and files they are (a Measurement Set that was made by hand says
+so in its ``contimg.json``); the incoming directory says what waits; the operators' decisions lie beside the products.
 """
 
 import logging
@@ -19,7 +19,7 @@ from dsa110_contimg.ledger.ledger import Ledger
 from dsa110_contimg.ledger.lock import lock
 from dsa110_contimg.ledger.opening import open_ledger
 from dsa110_contimg.ledger.records import Decision, GroupSeen
-from dsa110_contimg.naming import N_SUBBANDS, group_start
+from dsa110_contimg.naming import group_start
 from dsa110_contimg.pipeline.inventory import Found, find_products, seen_of
 
 log = logging.getLogger(__name__)
@@ -82,33 +82,41 @@ def _fill(
         listing = GroupListing(incoming, (), (), ())
     groups, files = seen_of(listing, now, DEADLINE, min_subbands)
     n_files = ledger.register(groups, files)
-    found = list(find_products(products))
     known = {group.id for group in groups}
-    gone = [item for item in found if item.group_id not in known]
-    ledger.add_groups(
-        GroupSeen(item.group_id, mjd_of(group_start(item.group_id)), item.made_utc, item.made_utc, min_subbands)
-        for item in gone
-    )
     by_group: dict[str, list[Found]] = {}
-    for item in found:
+    for item in find_products(products):
         by_group.setdefault(item.group_id, []).append(item)
-    made = {gid: max(item.made_utc for item in items) for gid, items in by_group.items()}
+    adopted = {gid: _adopted(gid, items) for gid, items in by_group.items()}
+    made = {gid: item.made_utc for gid, item in adopted.items()}
+    ledger.add_groups(
+        GroupSeen(gid, mjd_of(group_start(gid)), when, when, min_subbands)
+        for gid, when in made.items()
+        if gid not in known
+    )
+    for items in by_group.values():
+        for item in items:
+            ledger.set_outcomes(item.set_aside)
     taken = list(read_decisions(decisions))
     understood = [item for item in taken if isinstance(item, Decision)]
     # A product that was made after a group was told to be tried again is the answer to that.
     earlier = [item for item in understood if item.group_id in made and item.when_utc <= made[item.group_id]]
     n_decisions = ledger.restore_decisions(earlier)
-    ledger.adopt_products(
-        Adopted(gid, [item.product for item in items], _subbands(items), made[gid]) for gid, items in by_group.items()
-    )
+    ledger.adopt_products(adopted.values())
     n_decisions += ledger.restore_decisions([item for item in understood if item not in earlier])
     n_groups = len(known | set(by_group))
-    return n_files, n_groups, len(found), n_decisions, [item for item in taken if isinstance(item, str)]
+    n_products = sum(len(item.products) for item in adopted.values())
+    return n_files, n_groups, n_products, n_decisions, [item for item in taken if isinstance(item, str)]
 
 
-def _subbands(items: list[Found]) -> list[int]:
-    missing = {subband for item in items for subband in item.facts.get("missing", ())}
-    return [subband for subband in range(N_SUBBANDS) if subband not in missing]
+def _adopted(group_id: str, items: list[Found]) -> Adopted:
+    """Put the products of a group together; subbands are those that are in all of them."""
+    return Adopted(
+        group_id,
+        [product for item in items for product in item.products],
+        sorted(set.intersection(*(set(item.subbands) for item in items))),
+        [stage for item in items for stage in item.stages],
+        max(item.made_utc for item in items),
+    )
 
 
 def _files_of(path: Path) -> list[Path]:

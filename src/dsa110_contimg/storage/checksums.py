@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BLOCK_BYTES = 4 << 20
+_LOCKS = "table.lock"
+"""Files in which casacore's readers leave their marks: they are no part of what was published."""
 
 
 class TreeSum(NamedTuple):
@@ -20,7 +22,7 @@ class TreeSum(NamedTuple):
 
 
 def tree_checksum(path: Path) -> TreeSum:
-    """Sum up a file, or all files of a directory: their names below it, sizes, and contents (XXH3, 128 bits).
+    """Sum up a file, or the files of a directory: their names below it, sizes, and contents (XXH3, 128 bits).
 
     Raises
     ------
@@ -28,10 +30,7 @@ def tree_checksum(path: Path) -> TreeSum:
         It cannot be read.
     """
     digest, total = xxhash.xxh3_128(), 0
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    if not files:
-        path.stat()  # what is not there has no checksum
-    for file in files:
+    for file in _files(path):
         size_bytes = file.stat().st_size
         total += size_bytes
         digest.update(f"{file.relative_to(path).as_posix()}\0{size_bytes}\0".encode())
@@ -39,3 +38,21 @@ def tree_checksum(path: Path) -> TreeSum:
             while block := stream.read(_BLOCK_BYTES):
                 digest.update(block)
     return TreeSum(digest.hexdigest(), total)
+
+
+def tree_bytes(path: Path) -> int:
+    """Add up the sizes of what `tree_checksum` sums up [bytes].
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    return sum(file.stat().st_size for file in _files(path))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    path.stat()  # what is not there has no checksum
+    return sorted(file for file in path.rglob("*") if file.is_file() and file.name != _LOCKS)

@@ -26,7 +26,7 @@ from dsa110_contimg.naming import parse_partial_name, partial_name
 from dsa110_contimg.storage.files import output_errors, sync_directory, sync_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 log = logging.getLogger(__name__)
 
@@ -96,25 +96,26 @@ def _make_locked(parent: Path, group: str) -> tuple[Path, int]:
         os.close(lock)
 
 
-def clear_dead_partials(directory: Path) -> list[Path]:
-    """Remove the partial directories whose makers are dead.
-
-    Parameters
-    ----------
-    directory : Path
-        Where to look; it need not exist.
-
-    Returns
-    -------
-    list of Path
-        What was removed.
-    """
-    removed: list[Path] = []
+def find_partials(directory: Path) -> list[Path]:
+    """List the partial directories in a directory, which need not exist."""
     if not directory.is_dir():
-        return removed
+        return []
     with output_errors(directory):
-        candidates = [entry for entry in directory.iterdir() if _is_partial(entry)]
-    for path in sorted(candidates):
+        return sorted(entry for entry in directory.iterdir() if _is_partial(entry))
+
+
+def clear_dead_partials(directory: Path) -> list[Path]:
+    """Remove the partial directories that commands left when they died; give what was removed.
+
+    Those of the stream (numbered by its ledger) are left: it may be about to publish what is in them.
+    """
+    return remove_dead(path for path in find_partials(directory) if not parse_partial_name(path.name)[1].isdecimal())
+
+
+def remove_dead(partials: Iterable[Path]) -> list[Path]:
+    """Remove those of some partial directories whose makers are dead; give what was removed."""
+    removed: list[Path] = []
+    for path in partials:
         try:
             lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:

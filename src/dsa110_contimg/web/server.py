@@ -54,7 +54,7 @@ class HealthServer:
     Raises
     ------
     UsageError
-        The port is taken.
+        The port is taken; said when the block is entered.
     """
 
     def __init__(self, port: int, health: HealthLike, state: Path) -> None:
@@ -83,17 +83,19 @@ class HealthServer:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
                 log.debug(format, *args)
 
+        self._handler = Handler
+        self.port = port
+
+    def __enter__(self) -> Self:
         try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+            self._server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler)
         except OSError as error:
             raise UsageError(
-                f"port {port} of 127.0.0.1 cannot be had ({error.strerror})", remedy="Set stream.http_port."
+                f"port {self.port} of 127.0.0.1 cannot be had ({error.strerror})", remedy="Set stream.http_port."
             ) from error
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="http")
-
-    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

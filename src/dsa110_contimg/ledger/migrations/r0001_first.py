@@ -55,6 +55,7 @@ def _groups() -> None:
         _integer("n_transient", default="0"),
         _text("last_failure", nullable=True),
         _integer("published", nullable=True),
+        _integer("standing", nullable=True),
         _text("not_before_utc", nullable=True),
         _boolean("redone"),
         sqlite_with_rowid=False,
