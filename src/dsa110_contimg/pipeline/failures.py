@@ -1,7 +1,7 @@
 """Which of four kinds a failure is, and so what follows.
 
 =========  ============================================  ===========================================
-transient  may pass: a mount, a killed process, a hang   again after a while, three times
+transient  may pass: a mount, a killed process, no gains  again after a while, three times
 resource   the disk or the memory is full                intake pauses; again when there is room
 bad-data   the files are at fault                        quarantined; never again by itself
 bug        anything else: we are                         the group stops, and its evidence is kept
@@ -16,6 +16,7 @@ from dsa110_contimg.errors import (
     FileChangedError,
     IncompleteGroupError,
     InputError,
+    NoCalibrationError,
     OutputExistsError,
     UnreadableFileError,
 )
@@ -38,7 +39,7 @@ def kind_of(error: BaseException) -> str:
         chain.append(cause)
     if any(_is_full(link) for link in chain):
         return RESOURCE
-    if isinstance(error, UnreadableFileError | FileChangedError):
+    if isinstance(error, UnreadableFileError | FileChangedError | NoCalibrationError):
         return TRANSIENT
     if isinstance(error, InputError | IncompleteGroupError):
         return BAD_DATA
