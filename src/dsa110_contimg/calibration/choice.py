@@ -25,6 +25,7 @@ import numpy as np
 
 from dsa110_contimg.calibration.flux_scale import ENSEMBLE_ERROR, beam_error
 from dsa110_contimg.calibration.steadiness import steadiness
+from dsa110_contimg.catalogue.candidates import find_candidates
 from dsa110_contimg.catalogue.spectra import standard_spectrum
 from dsa110_contimg.errors import NoCalibrationError
 from dsa110_contimg.telescope.band import (
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dsa110_contimg.catalogue.calibrators import Calibrator
-    from dsa110_contimg.catalogue.candidates import Candidate
+    from dsa110_contimg.catalogue.candidates import Candidate, Strip
 
 # Errors of the amplitudes that the VLA's letters stand for.
 _STRUCTURE = {"P": 0.03, "S": 0.10, "W": 0.20, "?": 0.20, "X": 1.0}
@@ -125,6 +126,22 @@ def choose_calibrator(candidates: Iterable[Candidate], n_antennas: int = len(WOR
             f"; next would be {second.candidate.calibrator.label} with {100 * second.budget.total:.1f}%, mostly {loss}"
         )
     return Choice(chosen, why, (*rest, *unfit))
+
+
+def crossing(strip: Strip, start_mjd: float, end_mjd: float, least_flux_jy: float) -> list[Candidate]:
+    """Find the calibrators that transit a strip in a range of time and are worth solving on.
+
+    Parameters
+    ----------
+    strip : Strip
+        Where the dishes look.
+    start_mjd, end_mjd : float
+        Range of the transits [MJD, UTC].
+    least_flux_jy : float
+        Least flux density through the beam at transit [Jy].
+    """
+    found = find_candidates(strip, start_mjd, end_mjd)
+    return [item for item in found if item.apparent_flux_jy >= least_flux_jy and not _refusal(item)]
 
 
 def weigh(candidate: Candidate, n_antennas: int = len(WORKING_STATIONS)) -> Weighed:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from dsa110_contimg.calibration.steadiness import is_flux_standard, steadiness
+from dsa110_contimg.calibration.steadiness import VARIABLE, is_flux_standard, steadiness
 from dsa110_contimg.catalogue.spectra import REFERENCE_HZ
 from dsa110_contimg.telescope.beams import AiryBeam, TaperedBeam
 
@@ -93,6 +93,12 @@ def scale_from_calibrator(candidate: Candidate) -> FluxScale:
     why = "" if is_flux_standard(source) else f" ({held.name})"
     text = f"flux scale assumed, {source.spectrum.origin}{why}, by {where}: to {100 * error:.1f}%"
     return FluxScale("assumed", 1.0, error, 1, text)
+
+
+def unknown_scale(name: str) -> FluxScale:
+    """Give the scale of a set that was solved on a source that no list has, with a flux density that was given."""
+    error = VARIABLE.error
+    return FluxScale("assumed", 1.0, error, 1, f"flux scale as given for {name}: perhaps to {100 * error:.0f}%")
 
 
 def scale_from_ensemble(measured_jy: ArrayLike, true_jy: ArrayLike, error_jy: ArrayLike) -> FluxScale | None:

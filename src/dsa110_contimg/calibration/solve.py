@@ -118,15 +118,15 @@ def solve(observed: Observed, settings: CalibrateSettings) -> Solved:
     rounds = _ROBUST_ROUNDS if settings.robust else 0
     first = _first_look(observed, baselines, settings, rounds)
     gains = first.bandpass.gains.astype(np.complex64)
-    n_antennas, n_channels, n_pol = gains.shape
-    refined = Refined.empty(n_antennas, baselines.rows.size, info.n_times, n_channels, n_pol)
+    _, n_channels, n_pol = gains.shape
+    refined = Refined.empty(baselines.rows.size, info.n_times, n_channels, n_pol)
     for integration in integrations(observed, baselines, settings):
         refined.add(baselines, integration.sample, integration.time, gains, robust=settings.robust)
     band = stefcal(refined.band.cross, refined.band.power, baselines.pairs, first.bandpass.gains, robust_rounds=rounds)
 
     every = intervals(info.times_mjd, info.interval_s, info.interval_s)
     moving = solve_times(refined.times, baselines, every, robust_rounds=rounds)
-    signs = _signs(first, refined, band, moving, _sky_jy(observed))
+    signs = _signs(first, baselines, refined, band, moving, _sky_jy(observed))
     names = [info.antenna_names[row] for row in baselines.antennas]
     swapped = _swapped(observed, baselines, settings, gains, signs.suspects) if signs.suspects.size > 1 else []
     ailments = name_ailments(signs, names, swapped, settings.min_snr)
@@ -138,7 +138,7 @@ def solve(observed: Observed, settings: CalibrateSettings) -> Solved:
     amplitudes = intervals(info.times_mjd, info.interval_s, settings.amplitude_interval_s)
     in_time = phase_then_amplitude(refined.times, baselines, phases, amplitudes, reference, robust_rounds=rounds)
     in_time = TimeGains(np.where(lost[:, None], 0.0, in_time.gains), np.where(lost[:, None], np.inf, in_time.error))
-    facts = _facts(observed, names, signs, refined, band, bandpass, ailments)
+    facts = _facts(observed, names, signs, _antenna_rms(baselines, refined, lost), band, bandpass, ailments)
     facts |= {"reference_antenna": names[reference], "reference_chosen": why}
     for ailment in ailments:
         log.warning("%s: %s", info.path.name, ailment)
@@ -178,14 +178,19 @@ def _first_look(observed: Observed, baselines: Baselines, settings: CalibrateSet
     return _FirstLook(sums, power, delays, bandpass, strength, start)
 
 
-def _signs(first: _FirstLook, refined: Refined, band: Stefcal, moving: Stefcal, sky_jy: float) -> Signs:
+def _signs(
+    first: _FirstLook, baselines: Baselines, refined: Refined, band: Stefcal, moving: Stefcal, sky_jy: float
+) -> Signs:
     solved = np.isfinite(band.error)
     snr = np.where(solved, band.snr, np.nan)
     channel_snr = np.zeros(first.strength.shape)
     some = solved.any(axis=1)
     channel_snr[some] = np.nanmedian(np.moveaxis(snr, 1, 2)[some], axis=-1)
+    has_data = np.zeros(first.strength.shape, np.bool_)
+    for ends in baselines.pairs:
+        np.logical_or.at(has_data, ends, refined.samples > 0)
     return Signs(
-        has_data=refined.samples > 0,
+        has_data=has_data,
         dead=without_power(first.power),
         seen=np.where(first.delays.snr > 0.0, first.strength, 0.0),
         coherence=coherence(moving.gains, moving.snr),
@@ -285,30 +290,38 @@ def _residuals(
 ) -> Residuals:
     """Residuals of what is calibrated: their rms by the weights, in janskys by the median antenna."""
     info, fine = observed.info, ~lost
+    both = fine[baselines.first] & fine[baselines.second]
     sefd = np.where(fine, signs.sefd_jy, np.nan)
     usual_jy = float(np.nanmedian(sefd)) if np.isfinite(sefd).any() else float("nan")
     thermal_jy = usual_jy / np.sqrt(2.0 * info.channel_width_hz * info.exposure_s)
-    # Each sample was counted for both of its antennas.
-    samples = int(refined.samples[fine].sum()) // 2
-    rms = float(np.sqrt(refined.misfit[fine].sum() / max(refined.samples[fine].sum(), 1)))
-    closed = fine[baselines.first] & fine[baselines.second]
-    ratio = np.where(closed, refined.times.cross.sum(axis=1, dtype=np.complex128), 0.0)
+    samples = int(refined.samples[both].sum())
+    rms = float(np.sqrt(refined.misfit[both].sum() / max(samples, 1)))
+    ratio = np.where(both, refined.times.cross.sum(axis=1, dtype=np.complex128), 0.0)
     rows1, rows2 = (info.antenna1[baselines.rows], info.antenna2[baselines.rows])
     return Residuals(rms * thermal_jy, thermal_jy, closure_rms_deg(ratio, rows1, rows2), samples)
+
+
+def _antenna_rms(baselines: Baselines, refined: Refined, lost: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Residual rms over thermal of each antenna's baselines to those that are not lost, (A, P); 0 without any."""
+    both = ~(lost[baselines.first] | lost[baselines.second])
+    misfit, samples = np.zeros((2, *lost.shape))
+    for ends in baselines.pairs:
+        np.add.at(misfit, ends, np.where(both, refined.misfit, 0.0))
+        np.add.at(samples, ends, np.where(both, refined.samples, 0))
+    return np.asarray(np.sqrt(misfit / np.maximum(samples, 1.0)))
 
 
 def _facts(
     observed: Observed,
     names: list[str],
     signs: Signs,
-    refined: Refined,
+    rms: NDArray[np.float64],
     band: Stefcal,
     bandpass: Bandpass,
     ailments: tuple[Ailment, ...],
 ) -> dict[str, Any]:
     """Figures for records."""
     used = np.isfinite(band.error).any(axis=0)
-    rms = np.sqrt(refined.misfit / np.maximum(refined.samples, 1))
     return {
         "model_sources": int(observed.sky.ra_deg.size),
         "model_apparent_jy": _sky_jy(observed),
@@ -318,7 +331,8 @@ def _facts(
             for name, row in zip(names, signs.sefd_jy.tolist(), strict=True)
         },
         "residual_over_thermal": {
-            name: [float(f"{value:.4g}") for value in row] for name, row in zip(names, rms.tolist(), strict=True)
+            name: [float(f"{value:.4g}") if value > 0.0 else None for value in row]
+            for name, row in zip(names, rms.tolist(), strict=True)
         },
         "scatter_over_thermal": float(np.median(band.scatter[used])) if used.any() else None,
         "converged": float(band.converged[used].mean()) if used.any() else 0.0,

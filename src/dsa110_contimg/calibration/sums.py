@@ -108,9 +108,9 @@ class Refined(NamedTuple):
         (N, C, P): sums over time, without the samples that fit badly.
     times : Sums
         (N, T, P): sums over channels of each integration, with the model multiplied by the gains.
-    misfit : (A, P) float64
-        Sum over each antenna's samples of the squared residual, over what the weights say.
-    samples : (A, P) int64
+    misfit : (N, P) float64
+        Sum over the samples of each baseline of the squared residual, over what the weights say.
+    samples : (N, P) int64
         How many samples that is.
     """
 
@@ -120,13 +120,13 @@ class Refined(NamedTuple):
     samples: NDArray[np.int64]
 
     @classmethod
-    def empty(cls, n_antennas: int, n_baselines: int, n_times: int, n_channels: int, n_pol: int) -> Refined:
+    def empty(cls, n_baselines: int, n_times: int, n_channels: int, n_pol: int) -> Refined:
         """All sums 0."""
         return cls(
             Sums.empty(n_baselines, n_channels, n_pol),
             Sums.empty(n_baselines, n_times, n_pol),
-            np.zeros((n_antennas, n_pol)),
-            np.zeros((n_antennas, n_pol), np.int64),
+            np.zeros((n_baselines, n_pol)),
+            np.zeros((n_baselines, n_pol), np.int64),
         )
 
     def add(
@@ -134,16 +134,10 @@ class Refined(NamedTuple):
     ) -> None:
         """Add the integration `time`; `gains` (A, C, P) are those of the first look."""
         cut = CUT if robust else np.inf
-        n_baselines, _, n_pol = self.times.cross.shape
-        misfit = np.zeros((n_baselines, n_pol))
-        samples = np.zeros((n_baselines, n_pol), np.int64)
         _add_fitting(
-            self.band.cross, self.band.power, self.times.cross[:, time], self.times.power[:, time], misfit, samples,
-            gains, np.float32(cut * cut), baselines.rows, *baselines.pairs, *sample,
+            self.band.cross, self.band.power, self.times.cross[:, time], self.times.power[:, time],
+            self.misfit, self.samples, gains, np.float32(cut * cut), baselines.rows, *baselines.pairs, *sample,
         )  # fmt: skip
-        for end in baselines.pairs:
-            np.add.at(self.misfit, end, misfit)
-            np.add.at(self.samples, end, samples)
 
 
 @numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy")

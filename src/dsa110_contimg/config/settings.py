@@ -236,6 +236,18 @@ class CalibrateSettings(_Section):
     )
 
 
+class SetsSettings(_Section):
+    """Calibration sets in the stream: on what they are solved, and what is made of them."""
+
+    catalogue: UserPath | None = Field(
+        None, description="Reference sources (ra, dec, flux[, alpha]) for the models. Not set: the calibrator alone."
+    )
+    least_flux_jy: Number = Field(
+        1.0, gt=0, allow_inf_nan=False, description="Solve on transits of calibrators with this much through the beam."
+    )
+    corrected_data: bool = Field(False, description="Whether published Measurement Sets have CORRECTED_DATA too.")
+
+
 class Settings(BaseSettings):
     """Every setting, validated.
 
@@ -256,6 +268,7 @@ class Settings(BaseSettings):
     telescope: TelescopeSettings = Field(default_factory=TelescopeSettings)
     stream: StreamSettings = Field(default_factory=StreamSettings)
     calibrate: CalibrateSettings = Field(default_factory=CalibrateSettings)
+    sets: SetsSettings = Field(default_factory=SetsSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
 
     @classmethod

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dsa110_contimg.calibration.ladder import NO_SET, SetRecord, choose_sets
 from dsa110_contimg.calibration.sets import read_set
 from dsa110_contimg.calibration.validity import REACH_D, Validity, validity
-from dsa110_contimg.conversion.provenance import read_provenance
 from dsa110_contimg.errors import NoCalibrationError
 from dsa110_contimg.ledger.calibrations import Calibrated, Calibration, Observing
+from dsa110_contimg.pipeline.measurement_set import facts_of
 from dsa110_contimg.storage.checksums import tree_checksum
 from dsa110_contimg.telescope.correlator import CorrelatorState
 
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 CALIBRATION = "calibration"
 """Kind of product that is a set."""
+FLAG_VERSIONS = "flagversions"
+"""Kind of product that keeps former flags of a Measurement Set."""
+_NOT_CALIBRATED = {CALIBRATION, FLAG_VERSIONS}
 # Sets reach a day, and for another they are stale; what ends them may be further away by no more.
 _AROUND_D = 2.1 * REACH_D
 _MOST_FAILURES = 2000
@@ -134,7 +137,7 @@ def register_made(ledger: Ledger, manifest: Manifest, output: Path) -> None:
                 mark_improvable(ledger, item)
     for made in manifest.products:
         if made.kind == "ms":
-            _note(ledger, manifest, read_provenance(output / made.name), output)
+            _note(ledger, manifest, facts_of(output / made.name), output)
 
 
 def _note(ledger: Ledger, manifest: Manifest, facts: dict[str, Any], output: Path) -> None:
@@ -143,7 +146,7 @@ def _note(ledger: Ledger, manifest: Manifest, facts: dict[str, Any], output: Pat
         correlator = state._asdict() | {"site": facts.get("site")}
         ledger.note_observing(Observing(manifest.group, manifest.start_mjd, state.dec_deg, correlator))
     if facts.get("calibration"):
-        products = [output / made.name for made in manifest.products if made.kind != CALIBRATION]
+        products = [output / made.name for made in manifest.products if made.kind not in _NOT_CALIBRATED]
         ledger.record_calibrated(uses_of(manifest.group, products, facts["calibration"]))
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from dsa110_contimg.errors import ContimgError, OutputError, StaleAttemptError
 from dsa110_contimg.ledger.records import Product, Stage
 from dsa110_contimg.naming import compact, partial_name
+from dsa110_contimg.pipeline.calibration_records import register_made
 from dsa110_contimg.pipeline.description import MANIFEST_NAME, Manifest
 from dsa110_contimg.storage.checksums import tree_checksum
 from dsa110_contimg.storage.files import output_errors, sync_directory
@@ -60,6 +61,7 @@ def commit(ledger: Ledger, attempt: Attempt, manifest: Manifest, output: Path) -
     with output_errors(kept):
         kept.rename(manifest_path(manifest.group, output))
         sync_directory(kept.parent)
+    register_made(ledger, manifest, output)
     state = ledger.commit_products(
         attempt.id,
         [Product(output / made.name, made.kind, made.checksum, made.size_bytes) for made in manifest.products],

@@ -15,6 +15,7 @@ from dsa110_contimg.errors import ContimgError, GroupStateError, LedgerError, St
 from dsa110_contimg.ledger.records import GOOD, LATE, Stage
 from dsa110_contimg.ledger.states import FailureKind
 from dsa110_contimg.naming import compact
+from dsa110_contimg.pipeline.calibration_inputs import TransitsAhead, calibration_options
 from dsa110_contimg.pipeline.commit import commit, discard
 from dsa110_contimg.pipeline.description import AttemptResult, BadFile, JobDescription
 from dsa110_contimg.pipeline.failures import RESOURCE, TRANSIENT, kind_of, message_of
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 _OUTPUT_OVER_INPUT = 0.6
 _LONGEST_S = 86400.0
 _LONGEST_WAIT_S = 3600.0
+_LOOK_AHEAD = 50
 
 
 class UnderWay(NamedTuple):
@@ -60,6 +62,7 @@ class Dispatcher:
         self._health = health
         self._ratio = _OUTPUT_OVER_INPUT
         self._paused_until = 0.0
+        self._transits = TransitsAhead(settings.sets.least_flux_jy)
         self.under_way: dict[str, UnderWay] = {}
         self.on_done: Callable[[], object] = lambda: None  # the daemon's bell
 
@@ -70,7 +73,7 @@ class Dispatcher:
             return
         if time.monotonic() < self._paused_until or not self._has_room(0):
             return
-        for gid in self._ledger.ready_groups(limit=free, since=since, until=until):
+        for gid in self._next(free, since, until):
             history = self._ledger.group(gid)
             size = sum(file.size_bytes for file in history.files if file.outcome in {GOOD, LATE})
             if not self._has_room(self._need_bytes(size)):
@@ -79,6 +82,13 @@ class Dispatcher:
                 self._start(history, size)
             except GroupStateError as error:
                 log.debug("%s", error)  # an operator was faster
+
+    def _next(self, free: int, since: datetime | None, until: datetime | None) -> list[str]:
+        """List the groups to start; those first on which solutions for others may be found."""
+        if "solve" not in self._settings.stream.stages:
+            return self._ledger.ready_groups(limit=free, since=since, until=until)
+        ready = self._ledger.ready_groups(limit=max(free, _LOOK_AHEAD), since=since, until=until)
+        return self._transits.first(ready, self._ledger.last_observing())[:free]
 
     def _need_bytes(self, bytes_in: int) -> int:
         return int(TIMES_OUTPUT * self._ratio * bytes_in)
@@ -142,6 +152,7 @@ class Dispatcher:
                     "antenna_positions": _text(settings.telescope.antenna_positions),
                 },
                 "logging": {"json": settings.logging.format == "json"},
+                **calibration_options(self._ledger, settings, history.group.start_mjd),
             },
         )
 

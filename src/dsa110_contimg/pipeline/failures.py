@@ -1,7 +1,7 @@
 """Which of four kinds a failure is, and so what follows.
 
 =========  ============================================  ===========================================
-transient  may pass: a mount that blinks, a hang         again after a while, three times
+transient  may pass: a mount blinks, a hang, no gains    again after a while, three times
 resource   the disk or the memory is full, or the        a full disk pauses the intake; again when
            process was killed, as if for want of it      there is room, for as long as it takes
 bad-data   the files are at fault                        quarantined; never again by itself
@@ -17,6 +17,7 @@ from dsa110_contimg.errors import (
     FileChangedError,
     IncompleteGroupError,
     InputError,
+    NoCalibrationError,
     OutputExistsError,
     UnreadableFileError,
 )
@@ -36,7 +37,7 @@ def kind_of(error: BaseException) -> str:
     """
     if any(_is_full(link) for link in _chain(error)):
         return RESOURCE
-    if isinstance(error, UnreadableFileError | FileChangedError):
+    if isinstance(error, UnreadableFileError | FileChangedError | NoCalibrationError):
         return TRANSIENT
     if isinstance(error, InputError | IncompleteGroupError):
         return BAD_DATA

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from dsa110_contimg.calibration.solutions import Solutions
     from dsa110_contimg.pipeline.description import BadFile, JobDescription
 
 
@@ -41,6 +42,8 @@ class JobContext:
         Whose data are in what was made.
     set_aside : list of BadFile
         Files that turned out to be bad.
+    solutions : tuple of Solutions
+        What calibrates the data, from the stage ``apply`` on.
     """
 
     description: JobDescription
@@ -48,6 +51,12 @@ class JobContext:
     made: list[Made] = field(default_factory=list)
     subbands: tuple[int, ...] = ()
     set_aside: list[BadFile] = field(default_factory=list)
+    solutions: tuple[Solutions, ...] = ()
+
+    @property
+    def ms(self) -> Path:
+        """The Measurement Set that an earlier stage made."""
+        return next(made.path for made in self.made if made.kind == "ms")
 
 
 class Moved(NamedTuple):
@@ -70,6 +79,9 @@ class Stage(NamedTuple):
 
 STAGES = {
     "convert": Stage("dsa110_contimg.pipeline.stage_convert", 600.0),
+    "flag": Stage("dsa110_contimg.pipeline.stage_flag", 600.0),
+    "solve": Stage("dsa110_contimg.pipeline.stage_solve", 900.0),
+    "apply": Stage("dsa110_contimg.pipeline.stage_apply", 600.0),
 }
 
 

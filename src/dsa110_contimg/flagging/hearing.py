@@ -1,0 +1,123 @@
+"""Whether an antenna hears the sky: what it has in common with the rest of the array.
+
+Signals from the sky reach two antennas within a microsecond of each other, cables included, and turn slowly; the noise
+of receivers has any delay and any fringe rate. The Fourier transform of a baseline's correlation coefficients, over
+frequency and time, has the same noise everywhere; what it has in excess at short delays and slow rates is sky,
+however many sources there are, and whatever the gains. If all antennas hear, the excess of a baseline is the product
+of what its two antennas hear (the closure of amplitudes), so its median over an antenna's baselines is a measure of
+that antenna alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy import fft
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: Signals are expected at delays up to this [s]; at half of those that there are, where channels are too wide for that.
+LONGEST_DELAY_S = 0.6e-6
+#: And at rates up to this [turns in an integration]: 1 degree east of the phase centre, on 2.5 km.
+FASTEST_RATE = 0.125
+# Delays beyond this multiple of the longest have noise only.
+_NOISE_FROM = 1.2
+# Spread of a median, relative to that of a mean, of Gaussian noise.
+_MEDIAN_SPREAD = 1.2533
+
+
+class SkyWindow(NamedTuple):
+    """Where the transform (T, C) of a baseline has sky, and where only noise: bool masks in its own order."""
+
+    sky: NDArray[np.bool_]
+    noise: NDArray[np.bool_]
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the excess that noise gives."""
+        return float(np.sqrt(1 / self.sky.sum() + 1 / self.noise.sum()))
+
+
+def sky_window(n_times: int, n_channels: int, channel_width_hz: float) -> SkyWindow:
+    """Tell sky from noise by delay and rate."""
+    delay_s = np.abs(np.fft.fftfreq(n_channels, channel_width_hz))
+    rate = np.abs(np.fft.fftfreq(n_times))
+    longest_s = min(LONGEST_DELAY_S, 0.25 / channel_width_hz)
+    sky = (rate <= FASTEST_RATE)[:, None] & (delay_s <= longest_s)
+    return SkyWindow(sky, np.broadcast_to(delay_s > _NOISE_FROM * longest_s, sky.shape))
+
+
+def excess(coefficients: NDArray[np.complex64], bad: NDArray[np.bool_], window: SkyWindow) -> NDArray[np.float64]:
+    """Power that a baseline has from the sky, relative to its noise.
+
+    Parameters
+    ----------
+    coefficients : (T, C, P) complex64
+        Visibilities in any unit in which the noise is the same in all channels.
+    bad : (T, C, P) bool
+        Which do not count.
+    window : SkyWindow
+        Of (T, C).
+
+    Returns
+    -------
+    (P,) float64
+        0 within `SkyWindow.spread` for noise; NaN where there are no data.
+    """
+    transform = fft.fft2(np.where(bad, np.complex64(0), coefficients), axes=(0, 1))
+    power = transform.real**2 + transform.imag**2
+    sky, noise = power[window.sky].mean(axis=0), power[window.noise].mean(axis=0)
+    ratio = np.full(sky.shape, np.nan)
+    np.divide(sky, noise, out=ratio, where=noise > 0)
+    return ratio - 1.0
+
+
+class Hearing(NamedTuple):
+    """What the antennas hear.
+
+    Attributes
+    ----------
+    power : (A, P) float64
+        Excess of an antenna's median baseline; NaN without data.
+    spread : (A, P) float64
+        Its standard deviation, if it hears nothing.
+    """
+
+    power: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+
+def of_antennas(
+    excesses: NDArray[np.float64],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    well: NDArray[np.bool_],
+    spread: float,
+) -> Hearing:
+    """Work out what each antenna hears.
+
+    Parameters
+    ----------
+    excesses : (B, P) float64
+        Of the baselines; NaN for those without data.
+    first, second : (B,) int64
+        Positions of their antennas.
+    well : (A, P) bool
+        Antennas that the others are to be held against.
+    spread : float
+        Standard deviation of the excess of noise (`SkyWindow.spread`).
+    """
+    n_antennas, n_corr = well.shape
+    power = np.full((n_antennas, n_corr), np.nan)
+    deviation = np.full((n_antennas, n_corr), np.nan)
+    for antenna in range(n_antennas):
+        other = np.where(first == antenna, second, first)
+        its = ((first == antenna) | (second == antenna)) & (first != second)
+        for p in range(n_corr):
+            good = its & well[other, p] & np.isfinite(excesses[:, p])
+            if good.any():
+                power[antenna, p] = np.median(excesses[good, p])
+                deviation[antenna, p] = _MEDIAN_SPREAD * spread / np.sqrt(good.sum())
+    return Hearing(power, deviation)

@@ -1,0 +1,235 @@
+"""A first look at all data, an integration at a time: what is missing, the powers of the antennas, the band as a whole.
+
+The band is looked at through the correlation coefficient rho = V_ij / sqrt(V_ii V_jj), which knows neither gains nor
+passbands: noise gives |rho|^2 = 1 / (dnu dt) in every channel. Its mean over all baselines shows interference an
+order of magnitude fainter than one baseline does (the idea of Wilensky et al. 2019, PASP 131, 114507). So that a
+calibrator does not drown it, and a fault of one baseline does not enter it, each baseline counts relative to its own
+median, and with no more than `CLIP`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, NamedTuple
+
+import numba
+import numpy as np
+
+from dsa110_contimg.flagging.reasons import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from dsa110_contimg.ms.columns import OpenMs
+
+#: The most that one baseline's power counts, relative to the mean that noise has: exceeded by 0.03% of noise.
+CLIP = 8.0
+# The median of exponentially distributed noise, relative to its mean.
+_MEDIAN_OF_NOISE = float(np.log(2.0))
+# So many integrations, and every so many channels, are enough for a median.
+_MEDIAN_TIMES, _MEDIAN_STEP = 5, 4
+
+_ZERO, _NOT_FINITE, _BEFORE = int(Reason.ZERO), int(Reason.NOT_FINITE), int(Reason.BEFORE)
+
+
+class Survey(NamedTuple):
+    """What the first look finds: T times, B baselines, C channels, P polarizations, A antennas with data.
+
+    Attributes
+    ----------
+    antennas : (A,) int64
+        Their rows of ANTENNA.
+    first, second : (B,) int64
+        Positions in `antennas` of ANTENNA1 and ANTENNA2.
+    reasons : (T, B, C, P) uint8
+        Which samples are zero, not finite or flagged already, as `Reason`.
+    powers : (T, A, C, P) float32
+        Autocorrelations; NaN where there is none [counts].
+    band : (T, C) float64
+        Mean power of the baselines relative to noise; NaN where there are no data.
+    missing : (A, P) float64
+        Fraction of samples that an antenna lacks and others have: in the median baseline.
+    """
+
+    antennas: NDArray[np.int64]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    reasons: NDArray[np.uint8]
+    powers: NDArray[np.float32]
+    band: NDArray[np.float64]
+    missing: NDArray[np.float64]
+
+    @property
+    def has_powers(self) -> bool:
+        """Whether there are autocorrelations."""
+        return bool(np.isfinite(self.powers).any())
+
+
+def survey(ms: OpenMs, progress: Callable[[], object] = lambda: None) -> Survey:
+    """Look at all data of a Measurement Set once.
+
+    Parameters
+    ----------
+    ms : OpenMs
+        The Measurement Set.
+    progress : callable
+        Is called after every integration.
+
+    Raises
+    ------
+    MeasurementSetError
+        It cannot be read.
+    """
+    info = ms.info
+    antennas = info.working
+    first, second = (np.searchsorted(antennas, column) for column in (info.antenna1, info.antenna2))
+    shape = (info.n_times, info.n_baselines, info.n_channels, len(info.correlations))
+    reasons = np.zeros(shape, np.uint8)
+    powers = np.full((info.n_times, antennas.size, *shape[2:]), np.nan, np.float32)
+    total, count = np.zeros((info.n_times, info.n_channels)), np.zeros((info.n_times, info.n_channels))
+    lacks, nowhere = np.zeros((info.n_baselines, shape[3]), np.int64), np.zeros(shape[3], np.int64)
+    noise = noise_of_baselines(ms, first, second)
+    for time in range(info.n_times):
+        data = _look(ms, time, first, second, reasons[time], powers[time])
+        missing = (reasons[time] == _ZERO) | (reasons[time] == _NOT_FINITE)
+        everywhere = missing.all(axis=0)
+        lacks += (missing & ~everywhere).sum(axis=1)
+        nowhere += everywhere.sum(axis=0)
+        add_to_band(data, reasons[time], _scale(powers[time]), noise, first, second, total[time], count[time])
+        progress()
+    band = np.full(total.shape, np.nan)
+    np.divide(total, count, out=band, where=count > 0)
+    there = np.maximum(info.n_times * info.n_channels - nowhere, 1)
+    return Survey(antennas, first, second, reasons, powers, band, _of_antennas(lacks / there, first, second))
+
+
+def noise_of_baselines(ms: OpenMs, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Mean power of the baselines' noise, with the sky's, shape (B, P), in units of their antennas' powers.
+
+    From the median of some integrations: those in which an emitter is on are seldom most of them.
+    """
+    info = ms.info
+    times = np.unique(np.linspace(0, info.n_times - 1, _MEDIAN_TIMES).astype(int))
+    shape = (info.n_baselines, info.n_channels, len(info.correlations))
+    some = np.empty((*shape[::2], times.size, len(range(0, info.n_channels, _MEDIAN_STEP))), np.float32)
+    powers = np.empty((int(max(first.max(), second.max())) + 1, *shape[1:]), np.float32)
+    for k, time in enumerate(times):
+        reasons = np.zeros(shape, np.uint8)
+        powers[:] = np.nan
+        data = _look(ms, int(time), first, second, reasons, powers)[:, ::_MEDIAN_STEP]
+        scale = _scale(powers)[:, ::_MEDIAN_STEP]
+        with np.errstate(invalid="ignore", over="ignore"):
+            values = (data.real**2 + data.imag**2) * scale[first] ** 2 * scale[second] ** 2
+        values[(reasons[:, ::_MEDIAN_STEP] != 0) | ~np.isfinite(values)] = np.nan
+        some[:, :, k] = np.moveaxis(values, -1, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a baseline without data has no noise
+        medians: NDArray[np.float64] = np.nanmedian(some.reshape(*shape[::2], -1), axis=-1)
+    return (medians / _MEDIAN_OF_NOISE).astype(np.float32)
+
+
+def _look(
+    ms: OpenMs,
+    time: int,
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    reasons: NDArray[np.uint8],
+    powers: NDArray[np.float32],
+) -> NDArray[np.complex64]:
+    """Read an integration, and fill in what is wrong with it and the powers of the antennas."""
+    data = np.ascontiguousarray(ms.read("DATA", time)[0])
+    classify(data, ms.read("FLAG", time)[0], reasons)
+    autos = np.nonzero(first == second)[0]
+    powers[first[autos]] = good_powers(data[autos], reasons[autos])
+    return data
+
+
+def _scale(powers: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What makes the antennas' voltages have unit power; 1 for all if no power is known."""
+    return np.reciprocal(np.sqrt(powers)) if np.isfinite(powers).any() else np.ones_like(powers)
+
+
+def good_powers(autos: NDArray[np.complex64], reasons: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Powers of autocorrelations, NaN where there is none: of zeros and what is not finite.
+
+    Flags of before do not count: a power that is flagged is still the best that is known of the noise.
+    """
+    good = (reasons != _ZERO) & (reasons != _NOT_FINITE) & (autos.real > 0)
+    return np.where(good, autos.real, np.float32(np.nan))
+
+
+@numba.njit(cache=True, nogil=True)
+def classify(data: NDArray[np.complex64], flags: NDArray[np.bool_], reasons: NDArray[np.uint8]) -> None:
+    """Fill in which samples are zero, not finite, or flagged before; all (B, C, P)."""
+    n_baselines, n_channels, n_corr = data.shape
+    for b in range(n_baselines):
+        for c in range(n_channels):
+            for p in range(n_corr):
+                value = data[b, c, p]
+                if value == 0:
+                    reasons[b, c, p] = _ZERO
+                elif not (np.isfinite(value.real) and np.isfinite(value.imag)):
+                    reasons[b, c, p] = _NOT_FINITE
+                elif flags[b, c, p]:
+                    reasons[b, c, p] = _BEFORE
+
+
+@numba.njit(cache=True, nogil=True)
+def add_to_band(
+    data: NDArray[np.complex64],
+    reasons: NDArray[np.uint8],
+    scale: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    total: NDArray[np.float64],
+    count: NDArray[np.float64],
+) -> None:
+    """Add the powers of one integration's cross-correlations to the band's.
+
+    Parameters
+    ----------
+    data : (B, C, P) complex64
+        Visibilities.
+    reasons : (B, C, P) uint8
+        0 for those that count.
+    scale : (A, C, P) float32
+        What makes voltages of an antenna have unit power; those where it is NaN do not count.
+    noise : (B, P) float32
+        Mean power of a baseline's noise then; one for which it is not positive does not count.
+    first, second : (B,) int64
+        Positions of a baseline's antennas in `scale`.
+    total, count : (C,) float64
+        Are added to.
+    """
+    n_baselines, n_channels, n_corr = data.shape
+    for b in range(n_baselines):
+        i, j = first[b], second[b]
+        if i == j:
+            continue
+        for p in range(n_corr):
+            if not noise[b, p] > 0.0:
+                continue
+            for c in range(n_channels):
+                value = data[b, c, p]
+                amplitude = scale[i, c, p] * scale[j, c, p]
+                power = (value.real * value.real + value.imag * value.imag) * amplitude * amplitude / noise[b, p]
+                if reasons[b, c, p] == 0 and np.isfinite(power):
+                    total[c] += min(power, CLIP)
+                    count[c] += 1.0
+
+
+def _of_antennas(
+    baselines: NDArray[np.float64], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Median over the baselines (B, P) of each antenna (A, P), autocorrelations left out where there are others."""
+    n_antennas = int(max(first.max(), second.max())) + 1
+    cross = first != second
+    medians = np.zeros((n_antennas, baselines.shape[1]))
+    for antenna in range(n_antennas):
+        its = (first == antenna) | (second == antenna)
+        its = its & cross if (its & cross).any() else its
+        medians[antenna] = np.median(baselines[its], axis=0)
+    return medians

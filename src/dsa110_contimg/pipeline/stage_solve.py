@@ -1,0 +1,104 @@
+"""The stage ``solve``: if a calibrator transits in the group, a set of solutions, judged; else nothing.
+
+What cannot be solved, or is judged bad, leaves no set: the group is then calibrated by those there are, as any other.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dsa110_contimg.calibration.calibrate import calibrate, named_calibrator
+from dsa110_contimg.calibration.choice import choose_calibrator, crossing
+from dsa110_contimg.calibration.grading import Verdict
+from dsa110_contimg.calibration.keeping import Origin, judge, keep, read_delays
+from dsa110_contimg.catalogue.candidates import Strip
+from dsa110_contimg.catalogue.tables import read_sources
+from dsa110_contimg.config.logs import stage_line
+from dsa110_contimg.config.settings import CalibrateSettings
+from dsa110_contimg.errors import CalibrationError
+from dsa110_contimg.ms.information import read_info
+from dsa110_contimg.naming import calibration_name
+from dsa110_contimg.pipeline.calibration_records import CALIBRATION, Standing
+from dsa110_contimg.pipeline.inventory import tree_bytes
+from dsa110_contimg.pipeline.measurement_set import add_facts, facts_of
+from dsa110_contimg.pipeline.stages import Made, Moved
+from dsa110_contimg.telescope.beams import beam_model
+from dsa110_contimg.telescope.correlator import CorrelatorState
+
+if TYPE_CHECKING:
+    from dsa110_contimg.calibration.choice import Choice
+    from dsa110_contimg.calibration.grading import Grade
+    from dsa110_contimg.calibration.solutions import Solutions
+    from dsa110_contimg.ms.information import MsInfo
+    from dsa110_contimg.pipeline.stages import JobContext
+
+log = logging.getLogger(__name__)
+
+
+def run(context: JobContext) -> Moved:
+    """Solve on the calibrator that transits in the group, if one does."""
+    begun = time.monotonic()
+    description = context.description
+    options = description.options.get("solve", {})
+    info = read_info(context.ms)
+    state = CorrelatorState.from_json(facts_of(context.ms)["correlator"])
+    settings = CalibrateSettings(**options.get("settings", {}))
+    choice = _choice(info, state, settings, float(options.get("least_flux_jy", 1.0)))
+    if choice is None:
+        log.info("%s: no calibrator transits in it", description.group)
+        return Moved(0, 0)
+    log.info("%s: solved on %s", description.group, choice.why)
+    said = _solve(context, info, state, choice, settings)
+    add_facts(context.ms, {"solved": said})
+    n_bytes = tree_bytes(context.ms)
+    stage_line(log, "solve", description.group, n_bytes, time.monotonic() - begun, attempt=description.attempt_id)
+    return Moved(n_bytes, 0)
+
+
+def _choice(info: MsInfo, state: CorrelatorState, settings: CalibrateSettings, least_flux_jy: float) -> Choice | None:
+    """Choose among the calibrators whose transit is in the group; None if there are none to choose from."""
+    half = info.interval_s / 2 / 86400.0
+    strip = Strip(state.dec_deg, info.site, beam_model(settings.beam))
+    found = crossing(strip, float(info.times_mjd[0]) - half, float(info.times_mjd[-1]) + half, least_flux_jy)
+    return choose_calibrator(found, info.working.size) if found else None
+
+
+def _solve(
+    context: JobContext, info: MsInfo, state: CorrelatorState, choice: Choice, settings: CalibrateSettings
+) -> dict[str, Any]:
+    """Solve, judge, and keep what is not bad; give what is to be said of it."""
+    description = context.description
+    options = description.options.get("solve", {})
+    source = choice.chosen.candidate.calibrator
+    catalogue = read_sources(Path(options["catalogue"])) if options.get("catalogue") else None
+    said: dict[str, Any] = {"calibrator": source.label, "choice": choice.why}
+    try:
+        found = calibrate(info.path, settings, named_calibrator(f"J{source.name}"), catalogue)
+        verdict = judge(found, info, _previous_delays(options, state, info))
+    except CalibrationError as error:
+        log.warning("%s: nothing can be solved on %s: %s", description.group, source.label, error)
+        return said | {"verdict": Verdict.BAD.value, "reasons": [str(error)]}
+    if verdict.verdict is Verdict.BAD:
+        log.warning("%s: the solutions on %s are %s: they are not kept", description.group, source.label, verdict)
+        return said | verdict.as_json()
+    directory = context.work / calibration_name(description.group, source.label, description.attempt_id)
+    keep(directory, found, verdict, info, Origin(description.group, state, choice.why))
+    context.made.append(Made(directory, CALIBRATION))
+    return said | _summary(verdict, directory)
+
+
+def _summary(verdict: Grade, directory: Path) -> dict[str, Any]:
+    return {"verdict": verdict.verdict.value, "reasons": list(verdict.reasons), "set": directory.name}
+
+
+def _previous_delays(options: dict[str, Any], state: CorrelatorState, info: MsInfo) -> Solutions | None:
+    """Read the delays of the nearest set since which nothing changed."""
+    mjd = float(info.times_mjd.mean())
+    alike = [item for item in Standing.from_json(options).records if not item.state.changes(state)]
+    for record in sorted(alike, key=lambda item: abs(item.mid_mjd - mjd)):
+        if Path(record.path).is_dir():
+            return read_delays(Path(record.path))
+    return None
