@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dsa110_contimg.ledger import FileSeen, GroupSeen, Product, Stage, open_ledger
-from dsa110_contimg.ledger.groups import mjd_of
+from dsa110_contimg.ledger.records import mjd_of
+from dsa110_contimg.ledger.summary import summarize
 from dsa110_contimg.naming import group_id
 
 BATCH = 200
@@ -85,12 +86,9 @@ def main() -> None:
             with timed("  next deadline, late groups"):
                 ledger.next_deadline()
                 ledger.late_groups()
-        with timed("status: newest, lag, rate, failures, set aside"):
-            ledger.newest_data()
-            ledger.lag_s()
-            ledger.groups_per_hour()
-            ledger.failures()
-            ledger.failures_by_kind()
+        with timed("status: newest, lag, states, rate, failures"):
+            summarize(path)
+        with timed("set aside"):
             ledger.set_aside()
         with timed("stage totals, ever"):
             ledger.stage_totals()

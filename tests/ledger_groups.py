@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dsa110_contimg.ledger import FileSeen, GroupSeen, Product
-from dsa110_contimg.ledger.groups import mjd_of
+from dsa110_contimg.ledger.records import mjd_of
 from dsa110_contimg.naming import group_id
 
 START = datetime(2025, 10, 5, 12, 30, tzinfo=UTC)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from dsa110_contimg.errors import AttemptRunningError, GroupStateError, StaleAttemptError, UnknownGroupError
 from dsa110_contimg.ledger import DecisionKind, FailureKind, GroupState, Stage
 from dsa110_contimg.ledger.schema import attempts
+from dsa110_contimg.ledger.summary import summarize
 from ledger_groups import AFTER, MINUTE, SEEN, add_group, file, gid_of, product, publish
 
 
@@ -65,7 +66,7 @@ def test_transient_failures_are_retried_three_times_ever_later(ledger):
             now += timedelta(seconds=5)
         waits.append((now - before).total_seconds())
     assert waits == [10, 40, 160, 0]
-    (failure,) = ledger.failures()
+    (failure,) = summarize(ledger.path).failures
     assert (failure.kind, failure.reason) == (FailureKind.TRANSIENT, "lost the mount")
 
 
@@ -93,8 +94,8 @@ def test_bad_data_and_bugs_stop_the_group_until_it_is_retried(ledger, kind, stat
     assert ledger.state(gid) is state
     assert ledger.decide(gid, DecisionKind.RETRY, "me", "fixed") is GroupState.READY
     publish(ledger, gid)
-    assert ledger.failures() == []
-    assert ledger.failures_by_kind()[kind] == 1
+    assert summarize(ledger.path).failures == []
+    assert summarize(ledger.path).failed_attempts[kind] == 1
 
 
 def test_a_decision_while_it_runs_keeps_it_from_being_committed(ledger):

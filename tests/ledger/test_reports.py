@@ -1,12 +1,16 @@
 """Which group is next, and how it goes."""
 
-from datetime import timedelta
+import subprocess
+import sys
 
 import pytest
 
+from dsa110_contimg.errors import LedgerError, LedgerPlaceError
 from dsa110_contimg.ledger import DecisionKind, FailureKind, GroupState, Product, Stage
 from dsa110_contimg.ledger.adoption import Adopted
-from dsa110_contimg.ledger.groups import LIVE, mjd_of, utc_of
+from dsa110_contimg.ledger.groups import LIVE
+from dsa110_contimg.ledger.records import mjd_of, utc_of
+from dsa110_contimg.ledger.summary import summarize
 from dsa110_contimg.naming import group_start
 from ledger_groups import AFTER, DEADLINE, MINUTE, SEEN, START, add_group, gid_of, product, publish
 
@@ -46,7 +50,8 @@ def test_ready_and_counts_agree_on_every_state(ledger):
         assert len(listed) == counts[state]
         assert {group.state for group in listed} == {state}
     assert set(ledger.ready_groups(SEEN)) == {group.id for group in ledger.groups([GroupState.READY], now=SEEN)}
-    assert [(item.state, item.reason) for item in ledger.failures(now=SEEN)] == [
+    assert summarize(ledger.path, SEEN).groups == counts
+    assert [(item.state, item.reason) for item in summarize(ledger.path, SEEN).failures] == [
         (GroupState.QUARANTINED, "no majority"),
         (GroupState.FAILED, "oh"),
     ]
@@ -72,19 +77,49 @@ def test_too_few_at_the_deadline_say_so(ledger):
 
 
 def test_lag_newest_and_rate(ledger):
-    assert (ledger.newest_data(), ledger.newest_product(), ledger.lag_s()) == (None, None, None)
+    assert summarize(ledger.path)[:3] == (None, None, None)
     for i in range(3):
         add_group(ledger, i)
     add_group(ledger, 3, [])
     publish(ledger, gid_of(0), now=AFTER)
     publish(ledger, gid_of(1), now=AFTER + 2 * LIVE)
-    assert ledger.newest_data().timestamp() == near(group_start(gid_of(2)))
-    assert ledger.newest_product().timestamp() == near(group_start(gid_of(1)))
     now = AFTER + 2 * LIVE + MINUTE
-    assert ledger.lag_s(now) == pytest.approx((now - group_start(gid_of(1))).total_seconds(), abs=1e-4)
-    assert ledger.groups_per_hour(now) == 1
-    assert ledger.groups_per_hour(now, timedelta(hours=4)) == 0.5
-    assert ledger.n_published(START) == 2
+    found = summarize(ledger.path, now)
+    assert found.newest_data_utc.timestamp() == near(group_start(gid_of(2)))
+    assert found.newest_product_utc.timestamp() == near(group_start(gid_of(1)))
+    assert found.lag_s == pytest.approx((now - group_start(gid_of(1))).total_seconds(), abs=1e-4)
+    assert (found.groups_per_hour, found.backlog) == (1, 1)
+
+
+def test_failures_are_cut_newest_first_and_say_when_it_is_tried_again(ledger):
+    for i in range(4):
+        attempt = ledger.begin_attempt(add_group(ledger, i), now=SEEN, log_path=ledger.path.parent / f"{i}.log")
+        kind = FailureKind.BUG if i < 3 else FailureKind.TRANSIENT
+        ledger.end_attempt(attempt.id, kind, "oh", retry_after_s=60, now=SEEN)
+    found = summarize(ledger.path, SEEN, limit=2)
+    assert [item.group_id for item in found.failures] == [gid_of(2), gid_of(1)]
+    assert found.failures[0].log_path == ledger.path.parent / "2.log"
+    assert [(item.group_id, item.when_utc) for item in found.waiting] == [(gid_of(3), SEEN + MINUTE)]
+    assert found.failed_attempts == dict.fromkeys(FailureKind, 0) | {FailureKind.BUG: 3, FailureKind.TRANSIENT: 1}
+    assert found.attempts == ledger.current_attempts() == []
+    running = ledger.begin_attempt(gid_of(3), now=AFTER, pid=7, host="here")
+    assert summarize(ledger.path, AFTER).attempts == ledger.current_attempts() == [running]
+    assert summarize(ledger.path).last_event == ledger.events(1)[0]
+
+
+def test_what_is_no_ledger_cannot_be_summed_up(tmp_path):
+    with pytest.raises(LedgerPlaceError, match="there is no ledger"):
+        summarize(tmp_path / "ledger.sqlite")
+    (tmp_path / "ledger.sqlite").write_text("something else, and long enough" * 100)
+    with pytest.raises(LedgerError, match="cannot be read"):
+        summarize(tmp_path / "ledger.sqlite")
+
+
+def test_asking_how_it_goes_imports_no_sqlalchemy():
+    asked = (
+        "import sys, dsa110_contimg.ledger.summary, dsa110_contimg.cli.status; sys.exit('sqlalchemy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", asked]).returncode == 0
 
 
 def test_stage_totals(ledger):

@@ -13,6 +13,7 @@ from dsa110_contimg.errors import AttemptRunningError, GroupStateError, StaleAtt
 from dsa110_contimg.ledger import DecisionKind, FailureKind, GroupState, Wanted, derive_state, open_ledger
 from dsa110_contimg.ledger.records import subbands_of
 from dsa110_contimg.ledger.states import ALL_SUBBANDS, TRANSIENT_RETRIES
+from dsa110_contimg.ledger.summary import summarize
 from ledger_groups import AFTER, SEEN, add_group, file, product
 
 GROUPS = st.sampled_from([0, 1])
@@ -168,6 +169,7 @@ class Histories(RuleBasedStateMachine):
         states = [model.state(self.now) for model in self.models]
         counts = self.ledger.counts_by_state(self.now)
         assert counts == {state: states.count(state) for state in GroupState}
+        assert summarize(self.path, self.now).groups == counts
         for model, state in zip(self.models, states, strict=True):
             history = self.ledger.group(model.gid, self.now)
             assert history.group.state is state is derive_state(history.facts, self.now)

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dsa110_contimg.cli.context import Json, Session, begin, emit_json
-from dsa110_contimg.cli.ledger import StateDir, ledger_path, open_existing
+from dsa110_contimg.cli.ledger import StateDir, ledger_path
 from dsa110_contimg.naming import DAEMON_NAME
 
 if TYPE_CHECKING:
-    from dsa110_contimg.ledger.ledger import Ledger
     from dsa110_contimg.storage.free_space import FreeSpace
 
 _PROBE_S = 0.2
@@ -36,18 +35,17 @@ def status(
     from dsa110_contimg.storage.free_space import FreeSpace
 
     probe = FreeSpace()
-    state_dir = ledger_path(session, state).parent
-    probe.ask(watched_paths(session, state_dir).values(), 0.0)  # those that take time have it from here on
-    with open_existing(session, state) as ledger:
-        while True:
-            report = report_of(ledger, probe, watched_paths(session, state_dir))
-            if as_json:
-                emit_json(report)
-            else:
-                typer.echo(("\x1b[H\x1b[2J" if watch and session.output.is_terminal else "") + as_text(report))
-            if not watch:
-                return
-            time.sleep(_WATCH_S)
+    ledger = ledger_path(session, state)
+    probe.ask(watched_paths(session, ledger.parent).values(), 0.0)  # those that take time have it from here on
+    while True:
+        report = report_of(ledger, probe, watched_paths(session, ledger.parent))
+        if as_json:
+            emit_json(report)
+        else:
+            typer.echo(("\x1b[H\x1b[2J" if watch and session.output.is_terminal else "") + as_text(report))
+        if not watch:
+            return
+        time.sleep(_WATCH_S)
 
 
 def watched_paths(session: Session, state: Path) -> dict[str, Path]:
@@ -57,29 +55,24 @@ def watched_paths(session: Session, state: Path) -> dict[str, Path]:
     return {name: path for name, path in named.items() if path is not None}
 
 
-def report_of(ledger: "Ledger", probe: "FreeSpace", paths: dict[str, Path]) -> dict[str, Any]:
+def report_of(ledger: Path, probe: "FreeSpace", paths: dict[str, Path]) -> dict[str, Any]:
     """Say how it goes, for JSON."""
-    from dsa110_contimg.ledger.states import GroupState
+    from dsa110_contimg.ledger.lock import owner_of
+    from dsa110_contimg.ledger.summary import summarize
 
     now = datetime.now(UTC)
-    counts = ledger.counts_by_state(now)
-    waiting = (GroupState.COLLECTING, GroupState.READY, GroupState.RUNNING)
+    found = summarize(ledger, now, _N_FAILURES)
     room = probe.ask(paths.values(), _PROBE_S)
-    owner = ledger.owner()
+    owner = owner_of(ledger)
     return {
         "time_utc": now,
-        "ledger": ledger.path,
+        "ledger": ledger,
         "daemon": owner,
-        "said": _said(ledger.path.parent, owner.pid) if owner else None,
-        "newest_data_utc": ledger.newest_data(),
-        "newest_product_utc": ledger.newest_product(),
-        "lag_s": ledger.lag_s(now),
-        "backlog": sum(counts[state] for state in waiting),
-        "groups": {state.value: count for state, count in counts.items()},
-        "groups_per_hour": ledger.groups_per_hour(now),
-        "failed_attempts": {kind.value: count for kind, count in ledger.failures_by_kind().items()},
-        "failures": ledger.failures(_N_FAILURES, now),
-        "waiting": ledger.waiting_after_failure(_N_FAILURES, now),
+        "said": _said(ledger.parent, owner.pid) if owner else None,
+        **found._asdict(),
+        "backlog": found.backlog,
+        "groups": {state.value: count for state, count in found.groups.items()},
+        "failed_attempts": {kind.value: count for kind, count in found.failed_attempts.items()},
         "workers": [
             {
                 "group": attempt.group_id,
@@ -88,10 +81,9 @@ def report_of(ledger: "Ledger", probe: "FreeSpace", paths: dict[str, Path]) -> d
                 "host": attempt.host,
                 "seconds": (now - attempt.started_utc).total_seconds(),
             }
-            for attempt in ledger.current_attempts()
+            for attempt in found.attempts
         ],
         "space": [{"name": name} | space._asdict() for name, space in zip(paths, room, strict=True)],
-        "last_event": next(iter(ledger.events(1)), None),
     }
 
 

@@ -11,25 +11,14 @@ from dsa110_contimg.ledger import schema
 from dsa110_contimg.ledger.connection import Connected, utc_now
 from dsa110_contimg.ledger.decisions import decision_of
 from dsa110_contimg.ledger.events import events_of
-from dsa110_contimg.ledger.records import FileSeen, Group, GroupHistory, Product, subbands_of
+from dsa110_contimg.ledger.records import FileSeen, Group, GroupHistory, Product, mjd_of, subbands_of
 from dsa110_contimg.ledger.rows import attempt_of, group_row
 from dsa110_contimg.ledger.state_sql import facts_of, state_case
-from dsa110_contimg.ledger.states import ALL_SUBBANDS, GroupState, Wanted, derive_state
+from dsa110_contimg.ledger.states import ALL_SUBBANDS, GroupState, Wanted, derive_state, too_few
 
 LIVE = timedelta(hours=1)
 """A group that began less than this ago is live, and comes before the backlog."""
-_EPOCH = datetime.fromisoformat("1858-11-17T00:00:00Z")
 _column = schema.groups.c
-
-
-def mjd_of(time: datetime) -> float:
-    """Modified Julian Date of an aware time [MJD, UTC]."""
-    return (time - _EPOCH) / timedelta(days=1)
-
-
-def utc_of(mjd: float) -> datetime:
-    """Time of a Modified Julian Date (UTC)."""
-    return _EPOCH + timedelta(days=mjd)
 
 
 class Groups(Connected):
@@ -152,7 +141,8 @@ class Groups(Connected):
 
 def group_of(row: Any, now: datetime) -> Group:
     """Make a group of a row of its table."""
-    state = derive_state(facts_of(row), now)
+    facts = facts_of(row)
+    state = derive_state(facts, now)
     return Group(
         row.id,
         state,
@@ -164,15 +154,8 @@ def group_of(row: Any, now: datetime) -> Group:
         subbands_of(row.subbands),
         subbands_of(ALL_SUBBANDS & ~row.subbands),
         row.n_attempts,
-        row.reason or too_few(row, state),
+        row.reason or too_few(facts, state),
     )
-
-
-def too_few(row: Any, state: GroupState) -> str:
-    """Say why a group that nobody quarantined is quarantined."""
-    if state is not GroupState.QUARANTINED:
-        return ""
-    return f"only {row.subbands.bit_count()} good subbands at its deadline, and {row.min_subbands} are the minimum"
 
 
 def file_of(row: Any) -> FileSeen:

@@ -1,7 +1,7 @@
 """What goes into the ledger and comes out of it: plain values, times aware and UTC."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,19 @@ GOOD = "good"
 """Outcome of a file that is used."""
 LATE = "late"
 """Outcome of a good file that came after its group was published."""
+
+
+_EPOCH = datetime.fromisoformat("1858-11-17T00:00:00Z")
+
+
+def mjd_of(time: datetime) -> float:
+    """Modified Julian Date of an aware time [MJD, UTC]."""
+    return (time - _EPOCH) / timedelta(days=1)
+
+
+def utc_of(mjd: float) -> datetime:
+    """Time of a Modified Julian Date (UTC)."""
+    return _EPOCH + timedelta(days=mjd)
 
 
 def mask_of(subbands: Iterable[int]) -> int:

@@ -108,3 +108,11 @@ def _from_files(facts: GroupFacts, now: datetime) -> GroupState:
     if now < facts.deadline_utc:
         return GroupState.COLLECTING
     return GroupState.READY if facts.subbands.bit_count() >= facts.min_subbands else GroupState.QUARANTINED
+
+
+def too_few(facts: GroupFacts, state: GroupState) -> str:
+    """Say why a group that nobody quarantined is quarantined."""
+    if state is not GroupState.QUARANTINED:
+        return ""
+    n_good = facts.subbands.bit_count()
+    return f"only {n_good} good subbands at its deadline, and {facts.min_subbands} are the minimum"

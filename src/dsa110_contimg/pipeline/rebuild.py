@@ -14,11 +14,10 @@ from dsa110_contimg.conversion.listing import GroupListing
 from dsa110_contimg.errors import NoGroupsError
 from dsa110_contimg.ledger.adoption import Adopted
 from dsa110_contimg.ledger.decisions import read_decisions
-from dsa110_contimg.ledger.groups import mjd_of
 from dsa110_contimg.ledger.ledger import Ledger
 from dsa110_contimg.ledger.lock import lock
 from dsa110_contimg.ledger.opening import open_ledger
-from dsa110_contimg.ledger.records import Decision, GroupSeen
+from dsa110_contimg.ledger.records import Decision, GroupSeen, mjd_of
 from dsa110_contimg.naming import group_start
 from dsa110_contimg.pipeline.inventory import Found, find_products, seen_of
 

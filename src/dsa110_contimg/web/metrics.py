@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from dsa110_contimg.ledger.opening import open_ledger
+from dsa110_contimg.ledger.summary import summarize
 from dsa110_contimg.naming import LEDGER_NAME
 
 if TYPE_CHECKING:
@@ -54,12 +54,11 @@ class _Figures:
         yield _counter("loop_seconds", "Time that the daemon's own work took.", health.loop_seconds)
         if not (self._state / LEDGER_NAME).exists():
             return
-        with open_ledger(self._state / LEDGER_NAME, create=False) as ledger:
-            counts = {state.value: count for state, count in ledger.counts_by_state().items()}
-            lag_s = ledger.lag_s()
+        found = summarize(self._state / LEDGER_NAME)
+        counts = {state.value: count for state, count in found.groups.items()}
         yield _by("groups", "Groups by state.", "state", counts, GaugeMetricFamily)
-        if lag_s is not None:
-            yield _gauge("lag_seconds", "Time since the start of the newest group that is published.", lag_s)
+        if found.lag_s is not None:
+            yield _gauge("lag_seconds", "Time since the start of the newest group that is published.", found.lag_s)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
