@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from dsa110_contimg.ledger.groups import mjd_of
+from dsa110_contimg.ledger.records import mjd_of
 from dsa110_contimg.naming import group_start
 from dsa110_contimg.pipeline.calibration_records import standing
 from dsa110_contimg.telescope.band import INTEGRATION_S, INTEGRATIONS_PER_GROUP

@@ -11,6 +11,7 @@ from dsa110_contimg.calibration.sets import read_set
 from dsa110_contimg.calibration.validity import REACH_D, Validity, validity
 from dsa110_contimg.errors import NoCalibrationError
 from dsa110_contimg.ledger.calibrations import Calibrated, Calibration, Observing
+from dsa110_contimg.ledger.summary import summarize
 from dsa110_contimg.pipeline.measurement_set import facts_of
 from dsa110_contimg.storage.checksums import tree_checksum
 from dsa110_contimg.telescope.correlator import CorrelatorState
@@ -223,7 +224,7 @@ def find_failed(ledger: Ledger, since_mjd: float, until_mjd: float) -> list[Impr
     """List the groups of a range of time that failed for want of a set, if there is one now that may serve them."""
     around = standing(ledger, since_mjd, until_mjd)
     found = []
-    for failure in ledger.failures(limit=_MOST_FAILURES):
+    for failure in summarize(ledger.path, limit=_MOST_FAILURES).failures:
         mjd = ledger.group(failure.group_id).group.start_mjd
         near = any(abs(record.mid_mjd - mjd) <= REACH_D for record in around.records)
         if failure.reason.startswith(NO_SET) and since_mjd <= mjd <= until_mjd and near:

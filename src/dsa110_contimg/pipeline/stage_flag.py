@@ -11,9 +11,9 @@ from dsa110_contimg.config.settings import FlagSettings
 from dsa110_contimg.flagging.flags import find_flags, write_flags
 from dsa110_contimg.flagging.versions import versions_directory
 from dsa110_contimg.pipeline.calibration_records import FLAG_VERSIONS
-from dsa110_contimg.pipeline.inventory import tree_bytes
 from dsa110_contimg.pipeline.measurement_set import add_facts
 from dsa110_contimg.pipeline.stages import Made, Moved
+from dsa110_contimg.storage.checksums import tree_bytes
 
 if TYPE_CHECKING:
     from dsa110_contimg.pipeline.stages import JobContext
