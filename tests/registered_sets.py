@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from dsa110_contimg.calibration.sets import CalibrationSet, table_name
-from dsa110_contimg.ledger.groups import mjd_of
+from dsa110_contimg.ledger.records import mjd_of
 from dsa110_contimg.naming import PROVENANCE_NAME, calibration_name, ms_name
 from dsa110_contimg.pipeline.description import Manifest, ProductMade
 from dsa110_contimg.storage.checksums import tree_checksum
