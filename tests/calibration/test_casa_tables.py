@@ -6,7 +6,7 @@ import casacore.tables as ct
 import numpy as np
 import pytest
 
-from dsa110_contimg.calibration.casa_tables import read_caltable, write_caltable
+from dsa110_contimg.calibration.casa_tables import read_caltable, read_caltables, write_caltable
 from dsa110_contimg.errors import CalibrationError, OutputError, OutputExistsError
 from dsa110_contimg.ms.layout import create_ms
 from made_solutions import make
@@ -118,3 +118,16 @@ def test_where_nothing_can_be_written(tmp_path, ms):
         write_caltable(path, make("G", DESCRIPTION), ms)
     with pytest.raises(OutputError):
         write_caltable(path / "table.dat" / "table.cal", make("G", DESCRIPTION), ms)
+
+
+def test_tables_that_are_applied_together(tmp_path, ms):
+    for kind in "KBG":
+        write_caltable(tmp_path / "early.cal" / f"{kind}.tab", make(kind, DESCRIPTION, (0,)), ms)
+    write_caltable(tmp_path / "late.g", make("G", DESCRIPTION, (3,), seed=2), ms)
+    found = read_caltables([tmp_path / "early.cal", tmp_path / "late.g"])
+    assert [item.kind for item in found] == ["K", "B", "G"]
+    assert [item.times_mjd.size for item in found] == [1, 1, 2]
+    (alone,) = read_caltables([tmp_path / "late.g"])
+    np.testing.assert_array_equal(alone.values[0], found[2].values[1])
+    with pytest.raises(CalibrationError, match="not a calibration table"):
+        read_caltables([tmp_path / "no.cal"])

@@ -42,6 +42,17 @@ def test_a_phase_that_went_far_is_that_of_the_nearer_solution():
     assert curve.at(TIMES[2]).values[0, 0, 0] == pytest.approx(1.4 * np.exp(0.8j), abs=1e-5)
 
 
+def test_the_band_goes_one_way():
+    b = make("B", DESCRIPTION, (0, 5))
+    b.values[0] = 1
+    b.values[1] = np.exp(1j * np.radians(np.linspace(80, 98, 24)))[:, None]
+    middle = TIMES[:6].mean() - 1e-6
+    found = np.degrees(np.angle(GainCurve([b], FREQ_HZ).at(middle).values[0, :, 0]))
+    np.testing.assert_allclose(found, np.linspace(40, 49, 24), atol=1)
+    b.values[1] *= np.exp(1j * np.radians(5))
+    np.testing.assert_allclose(GainCurve([b], FREQ_HZ).at(middle).values[:4], 1)
+
+
 @pytest.mark.parametrize(("time", "nearest"), [(-3.0, 0), (0.0, 0), (5.0, 1), (9.0, 1)])
 def test_beyond_the_ends_the_nearest_holds(time, nearest):
     solutions = make("G", DESCRIPTION, (0, 5))

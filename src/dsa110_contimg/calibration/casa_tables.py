@@ -9,20 +9,23 @@ applies it so; measured, for its documents do not say). What CASA has no place f
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import casacore.tables as ct
 import numpy as np
 
 from dsa110_contimg import __version__
 from dsa110_contimg.calibration.casa_subtables import copy_subtables, fill_window
-from dsa110_contimg.calibration.solutions import Solutions
+from dsa110_contimg.calibration.interpolation import join
+from dsa110_contimg.calibration.sets import table_name
+from dsa110_contimg.calibration.solutions import SolutionKind, Solutions
 from dsa110_contimg.errors import CalibrationError, OutputExistsError
 from dsa110_contimg.ms.subtables import add_history
 from dsa110_contimg.ms.writing import table_errors
 from dsa110_contimg.storage.files import output_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -175,6 +178,29 @@ def read_caltable(path: Path) -> Solutions:
     )
 
 
+def read_caltables(paths: Sequence[Path]) -> tuple[Solutions, ...]:
+    """Read what is to be applied together: one solution of each kind, those of one kind joined in time.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Tables, or directories of them: K.tab, B.tab, G.tab.
+
+    Raises
+    ------
+    CalibrationError
+        There is no table, one cannot be read, or two of a kind do not fit together.
+    """
+    found: dict[str, Solutions] = {}
+    for path in paths:
+        tables = [path / table_name(kind) for kind in get_args(SolutionKind)]
+        for table in [item for item in tables if item.is_dir()] or [path]:
+            solutions = read_caltable(table)
+            kind = solutions.kind
+            found[kind] = join(found[kind], solutions) if kind in found else solutions
+    return tuple(found.values())
+
+
 def _check_axes(path: Path, solutions: Solutions, band_hz: NDArray[np.float64], names: tuple[str, ...]) -> None:
     if solutions.antenna_names != names:
         raise CalibrationError("the solutions are not of the Measurement Set's antennas", path=path)
@@ -226,9 +252,9 @@ def _put_keywords(table: ct.table, solutions: Solutions, ms_name: str) -> None:
         table.putkeyword(name, value)
 
 
-def _kind(path: Path, table: ct.table) -> Literal["K", "B", "G"]:
+def _kind(path: Path, table: ct.table) -> SolutionKind:
     name = table.getkeyword("VisCal") if "VisCal" in table.keywordnames() else table.info()["subType"]
-    kinds: dict[str, Literal["K", "B", "G"]] = {"K Jones": "K", "B Jones": "B", "G Jones": "G"}
+    kinds: dict[str, SolutionKind] = {"K Jones": "K", "B Jones": "B", "G Jones": "G"}
     if name not in kinds:
         raise CalibrationError(f"is a table of {name or 'nothing known'}, not of K, B or G Jones", path=path)
     return kinds[name]

@@ -1,9 +1,9 @@
 """Gains at any moment, in any channels, from solutions at some: interpolated in amplitude and phase.
 
 As CASA's ``linear`` does, between two solutions the amplitude and the phase go straight, the phase the shorter way;
-before the first and after the last solution the nearest holds. Unlike CASA's, a phase that moves by more than a limit
-is not interpolated: which way it went is not known, and the nearer solution holds. A flagged solution is passed over
-for its neighbours in time; over flagged channels only narrow gaps are bridged.
+before the first and after the last solution the nearest holds. Unlike CASA's, a phase that moves by more than a limit,
+in the mean over the band, is not interpolated: which way it went is not known, and the nearer solution holds. A flagged
+solution is passed over for its neighbours in time; over flagged channels only narrow gaps are bridged.
 """
 
 from __future__ import annotations
@@ -184,8 +184,10 @@ class _TimeCurve:
         part = np.clip(np.divide(mjd - times[before], span, out=np.zeros(span.shape), where=span > 0), 0, 1)
         if self._is_delay:
             return np.asarray(start + part * (end - start))
-        step = np.angle(end * start.conj())
-        part_of_phase = np.where(np.abs(step) > self._max_step_rad, np.rint(part), part)
+        turn = end * start.conj()
+        # How far a phase went is asked of the band as a whole: no channel goes another way than its neighbours.
+        far = np.abs(np.angle(np.where(self._missing, 0, turn).sum(axis=1, keepdims=True))) > self._max_step_rad
+        part_of_phase, step = np.where(far, np.rint(part), part), np.angle(turn)
         amplitude = np.abs(start) + part * (np.abs(end) - np.abs(start))
         return np.asarray(amplitude * np.exp(1j * (np.angle(start) + part_of_phase * step)))
 

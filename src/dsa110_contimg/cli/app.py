@@ -17,6 +17,7 @@ VERBS = {
     "convert": Verb("dsa110_contimg.cli.convert", "convert", "Turn subband files into Measurement Sets."),
     "calibrators": Verb("dsa110_contimg.cli.calibrators", "calibrators", "Which calibrators transit, and when."),
     "calibrate": Verb("dsa110_contimg.cli.calibrate", "calibrate", "Solve for the antennas' gains on a calibrator."),
+    "apply": Verb("dsa110_contimg.cli.apply", "apply", "Write calibrated data into a Measurement Set."),
     "status": Verb("dsa110_contimg.cli.status", "status", "Does it keep up, and what failed?"),
     "stream": Verb("dsa110_contimg.cli.stream", "stream", "Take every group through the stages, as files come."),
     "drain": Verb("dsa110_contimg.cli.stream", "drain", "Have the stream finish what it is doing, and stop."),

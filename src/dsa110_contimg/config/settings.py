@@ -236,6 +236,23 @@ class CalibrateSettings(_Section):
     )
 
 
+class ApplySettings(_Section):
+    """Applying solutions."""
+
+    missing: Literal["flag", "pass"] = Field(
+        "flag", description="What becomes of samples without a solution: they are flagged, or passed as they are."
+    )
+    max_gap_hz: Number = Field(
+        2e6, ge=0, allow_inf_nan=False, description="Bridge gaps in a bandpass that are no wider [Hz]."
+    )
+    max_phase_step_deg: Number = Field(
+        90.0,
+        ge=0,
+        le=180,
+        description="Interpolate phases that move by no more between two solutions [deg]; else the nearer holds.",
+    )
+
+
 class SetsSettings(_Section):
     """Calibration sets in the stream: on what they are solved, and what is made of them."""
 
@@ -268,6 +285,7 @@ class Settings(BaseSettings):
     telescope: TelescopeSettings = Field(default_factory=TelescopeSettings)
     stream: StreamSettings = Field(default_factory=StreamSettings)
     calibrate: CalibrateSettings = Field(default_factory=CalibrateSettings)
+    apply: ApplySettings = Field(default_factory=ApplySettings)
     sets: SetsSettings = Field(default_factory=SetsSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
 
