@@ -179,29 +179,62 @@ def refine_delays(
     robust_rounds : int
         See `stefcal`.
     """
-    n_channels = freq_hz.size
-    edges = np.unique(np.linspace(0, n_channels, min(N_BLOCKS, n_channels) + 1).astype(np.int64)[:-1])
-    middles_hz = np.add.reduceat(freq_hz, edges) / np.diff([*edges, n_channels])
+    edges = block_edges(freq_hz.size)
+    middles_hz = block_middles(freq_hz, edges)
     blocks = sums.turned(found.phasors(freq_hz), baselines.pairs).blocks(edges)
     start = (found.snr > 0.0) * np.exp(1j * phase_rad) * _typical_gain(blocks)
     start = np.repeat(start[:, None, :], edges.size, axis=1)
     coarse = stefcal(blocks.cross, blocks.power, baselines.pairs, start, robust_rounds=robust_rounds)
-    delay_s, error_s = found.delay_s.copy(), found.error_s.copy()
-    relative = coarse.gains * coarse.gains[reference].conj()
-    weight = np.where(np.abs(relative) > 0.0, coarse.snr.astype(np.float64) ** 2, 0.0)
-    snr = np.where(found.snr > 0.0, np.sqrt(weight.sum(axis=1)), 0.0)
-    for antenna, pol in np.argwhere(found.snr > 0.0):
-        w = weight[antenna, :, pol]
-        if np.count_nonzero(w) < 3:
+    slope_s, slope_error_s = phase_slopes(coarse, middles_hz, reference)
+    seen = found.snr > 0.0
+    snr = np.where(seen, np.linalg.norm(coarse.snr.astype(np.float64), axis=1), 0.0)
+    return Delays(found.delay_s + np.where(seen, slope_s, 0.0), np.where(seen, slope_error_s, np.inf), snr, coarse)
+
+
+def phase_slopes(
+    blocks: Stefcal, middles_hz: NDArray[np.float64], reference: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fit a slope to the phases of gains over blocks of channels.
+
+    Parameters
+    ----------
+    blocks : Stefcal
+        Gains (A, K, P), whose phases relative to the reference turn by less than half a turn from block to block.
+    middles_hz : (K,) float64
+        Middle of each block [Hz].
+    reference : int
+        Index of the reference antenna.
+
+    Returns
+    -------
+    (A, P) float64, (A, P) float64
+        Delays and their errors [s]; 0 and infinite with fewer than three blocks, 0 and 0 of the reference.
+    """
+    relative = blocks.gains * blocks.gains[reference].conj()
+    weight = np.where(np.abs(relative) > 0.0, blocks.snr.astype(np.float64) ** 2, 0.0)
+    slope_s, error_s = np.zeros(weight[:, 0].shape), np.full(weight[:, 0].shape, np.inf)
+    for antenna, pol in np.ndindex(*slope_s.shape):
+        some = weight[antenna, :, pol] > 0.0
+        if np.count_nonzero(some) < 3:
             continue
-        phase = np.unwrap(np.angle(relative[antenna, w > 0.0, pol]))
-        x, w = middles_hz[w > 0.0], w[w > 0.0]
-        x = x - np.average(x, weights=w)
+        phase, w = np.unwrap(np.angle(relative[antenna, some, pol])), weight[antenna, some, pol]
+        x = middles_hz[some] - np.average(middles_hz[some], weights=w)
         spread = np.sum(w * x * x)
-        if antenna != reference:
-            delay_s[antenna, pol] += np.sum(w * x * phase) / spread / (2 * np.pi)
-            error_s[antenna, pol] = 1.0 / (2 * np.pi * np.sqrt(spread))
-    return Delays(delay_s, error_s, snr, coarse)
+        slope_s[antenna, pol] = np.sum(w * x * phase) / spread / (2 * np.pi)
+        error_s[antenna, pol] = 1.0 / (2 * np.pi * np.sqrt(spread))
+    slope_s[reference] = 0.0
+    error_s[reference] = np.where(np.isfinite(error_s[reference]), 0.0, np.inf)
+    return slope_s, error_s
+
+
+def block_edges(n_channels: int) -> NDArray[np.int64]:
+    """First channels of the blocks in which delays are refined, (K,)."""
+    return np.unique(np.linspace(0, n_channels, min(N_BLOCKS, n_channels) + 1).astype(np.int64)[:-1])
+
+
+def block_middles(freq_hz: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean frequency of each block, (K,) [Hz]."""
+    return np.asarray(np.add.reduceat(freq_hz, edges) / np.diff([*edges, freq_hz.size]))
 
 
 def _typical_gain(sums: Sums) -> float:
