@@ -1,6 +1,7 @@
 """``dsa110-contimg settings``: the effective settings, and where each value came from."""
 
 import json
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -57,6 +58,8 @@ def as_toml(loaded: "Loaded") -> str:
 
 def _statement(key: str, value: object) -> str:
     """Write ``key = value``; TOML has no null, so what is not set is a comment."""
+    if isinstance(value, float) and not isfinite(value):
+        return f"{key} = {value}"  # TOML knows inf and nan, JSON does not
     return f"# {key} is not set" if value is None else f"{key} = {_literal(plain(value))}"
 
 
