@@ -19,7 +19,7 @@ from dsa110_contimg.calibration.solve import solve
 from dsa110_contimg.catalogue.calibrators import find_calibrator
 from dsa110_contimg.catalogue.candidates import Strip, look_at
 from dsa110_contimg.catalogue.spectra import Spectrum, power_law
-from dsa110_contimg.errors import UsageError
+from dsa110_contimg.errors import CalibrationError, UsageError
 from dsa110_contimg.ms.columns import OpenMs
 from dsa110_contimg.ms.information import pointing_dec_rad
 from dsa110_contimg.naming import PROVENANCE_NAME, group_id_from_mjd
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dsa110_contimg.calibration.residuals import Residuals
+    from dsa110_contimg.calibration.sky_model import SkyModel
     from dsa110_contimg.calibration.solutions import Solutions
     from dsa110_contimg.config.settings import CalibrateSettings
     from dsa110_contimg.ms.information import MsInfo
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Part of its flux density with which a calibrator has to come through the beam at some time.
+LEAST_POWER = 0.1
 _HALF_DAY = 0.5
 _DAY_S = 86400.0
 
@@ -102,7 +105,9 @@ def calibrate(
         info = opened.info
         source = calibrator or calibrator_of(ms, info)
         pointing = Pointing(info.site, pointing_dec_rad(ms), beam_model(settings.beam), info.phase_centre_deg)
-        sky = sky_model(source, catalogue, info.freq_hz).pruned(info.times_mjd, pointing, info.freq_hz)
+        sky = sky_model(source, catalogue, info.freq_hz)
+        _require_in_beam(source, sky, pointing, info)
+        sky = sky.pruned(info.times_mjd, pointing, info.freq_hz)
         solved = solve(Observed(opened, pointing, sky), settings)
     facts = {
         "ms": ms.name,
@@ -192,6 +197,18 @@ def named_calibrator(name: str, flux_jy: float | None = None) -> ModelSource:
     found = find_calibrator(name)
     spectrum = found.spectrum if flux_jy is None else power_law(flux_jy, origin="as given")
     return ModelSource(found.label, found.ra_deg, found.dec_deg, spectrum)
+
+
+def _require_in_beam(source: ModelSource, sky: SkyModel, pointing: Pointing, info: MsInfo) -> None:
+    """Raise if the calibrator, the first of the model, is not seen at any time."""
+    moments = info.times_mjd[[0, info.n_times // 2, -1]]
+    seen = max(sky.apparent(float(mjd), pointing, info.freq_hz)[1][0].mean() for mjd in moments)
+    if seen < LEAST_POWER * sky.flux_jy[0].mean():
+        raise CalibrationError(
+            f"{source.name} does not come through the beam, {100 * seen / sky.flux_jy[0].mean():.1f}% of it at most",
+            path=info.path,
+            remedy="Check the calibrator and the group",
+        )
 
 
 def _source_facts(source: ModelSource) -> dict[str, Any]:
