@@ -248,6 +248,16 @@ def parse_calibration_name(name: str) -> tuple[str, str, str]:
     return gid, source, match["version"]
 
 
+def flag_record_name(ms: str, suffix: str = "json") -> str:
+    """Name what flagging a Measurement Set leaves: ``20251005T123000.flags.json``, or ``.csv``, ``.png``."""
+    return f"{ms.removesuffix('.ms')}.flags.{suffix}"
+
+
+def is_flag_record_name(name: str) -> bool:
+    """Whether this names the record of a flagging."""
+    return name.endswith(".flags.json") and not name.startswith(".")
+
+
 def partial_name(gid: str, attempt: str | int) -> str:
     """Name the directory in which one attempt builds a group's products, until they are published."""
     if _ATTEMPT.fullmatch(str(attempt)) is None:

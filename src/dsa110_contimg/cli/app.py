@@ -15,6 +15,7 @@ VERBS = {
     # One line a verb, in the order of the help text: name, module, function (or Typer), what it does.
     "simulate": Verb("dsa110_contimg.cli.simulate", "simulate", "Write subband files as the telescope would."),
     "convert": Verb("dsa110_contimg.cli.convert", "convert", "Turn subband files into Measurement Sets."),
+    "flag": Verb("dsa110_contimg.cli.flag", "flag", "Flag what is not sky; keep and restore flags."),
     "calibrators": Verb("dsa110_contimg.cli.calibrators", "calibrators", "Which calibrators transit, and when."),
     "calibrate": Verb("dsa110_contimg.cli.calibrate", "calibrate", "Solve for the antennas' gains on a calibrator."),
     "apply": Verb("dsa110_contimg.cli.apply", "apply", "Write calibrated data into a Measurement Set."),

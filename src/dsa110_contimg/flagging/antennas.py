@@ -46,8 +46,8 @@ class Ailment(NamedTuple):
         Row of ANTENNA.
     name : str
         Name of the station.
-    polarization : int
-        Its position among the correlations: 0 for XX, 1 for YY.
+    polarization : str
+        ``XX`` or ``YY``.
     kind : AilmentKind
         What it is.
     evidence : str
@@ -56,9 +56,12 @@ class Ailment(NamedTuple):
 
     antenna: int
     name: str
-    polarization: int
+    polarization: str
     kind: AilmentKind
     evidence: str
+
+    def __str__(self) -> str:
+        return f"station {self.name} {self.polarization} is {self.kind}: {self.evidence}"
 
 
 class Patients:
@@ -70,8 +73,8 @@ class Patients:
         Rows of ANTENNA.
     names : sequence of str
         Names of all rows of ANTENNA.
-    n_corr : int
-        Number of polarizations.
+    polarizations : sequence of str
+        Their names.
 
     Attributes
     ----------
@@ -81,11 +84,12 @@ class Patients:
         With what.
     """
 
-    def __init__(self, antennas: NDArray[np.int64], names: Sequence[str], n_corr: int) -> None:
-        self.sick = np.zeros((antennas.size, n_corr), bool)
+    def __init__(self, antennas: NDArray[np.int64], names: Sequence[str], polarizations: Sequence[str]) -> None:
+        self.sick = np.zeros((antennas.size, len(polarizations)), bool)
         self.ailments: list[Ailment] = []
         self._antennas = antennas
         self._names = names
+        self._polarizations = polarizations
 
     def check_presence(self, missing: NDArray[np.float64], settings: FlagSettings) -> None:
         """Find those that lack data which others have; `missing` is (A, P), a fraction."""
@@ -146,7 +150,7 @@ class Patients:
     def _add(self, k: int, p: int, kind: AilmentKind, evidence: str) -> None:
         antenna = int(self._antennas[k])
         self.sick[k, p] = True
-        self.ailments.append(Ailment(antenna, self._names[antenna], p, kind, evidence))
+        self.ailments.append(Ailment(antenna, self._names[antenna], self._polarizations[p], kind, evidence))
 
 
 def median_powers(powers: NDArray[np.float32]) -> NDArray[np.float64]:

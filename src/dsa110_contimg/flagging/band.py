@@ -1,11 +1,11 @@
-"""Interference that the whole array sees, in the mean power of its baselines, and what sticks out of a passband."""
+"""Interference that the whole array sees, in the mean power of its baselines, and what one antenna's power shows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, median_filter
+from scipy.ndimage import gaussian_filter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,8 +20,6 @@ _SMOOTH = (3.0, 24.0)
 _SMOOTHINGS = 3
 # Samples further above the rest count as interference while the sky is fitted [standard deviations].
 _FIT_SIGMA, _SMOOTH_SIGMA = 2.5, 3.0
-# An autocorrelation's passband is smooth over this part of the band.
-_PASSBAND_PART = 24
 
 
 def find_in_band(band: NDArray[np.float64], sky: NDArray[np.float64], detector: Detector) -> NDArray[np.bool_]:
@@ -88,7 +86,10 @@ def smooth_part(band: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def find_in_powers(powers: NDArray[np.float32], known: NDArray[np.bool_], detector: Detector) -> NDArray[np.bool_]:
-    """Find what sticks out of the passband of an autocorrelation, beside what is known.
+    """Find what comes and goes in an autocorrelation, beside what is known.
+
+    Its noise is a thousandth of it, far less than the structure of any passband: so each channel is held against its
+    own median over time, and each integration against its median over channels.
 
     Parameters
     ----------
@@ -105,13 +106,10 @@ def find_in_powers(powers: NDArray[np.float32], known: NDArray[np.bool_], detect
     """
     there = np.isfinite(powers)
     n_good = there.sum(axis=-1)
-    if not there.any():
-        return np.zeros(known.shape, bool)
-    filled = np.where(there, powers, 0.0)
-    usual = np.median(filled, axis=0)
-    passband = median_filter(usual, size=(powers.shape[1] // _PASSBAND_PART + 1, 1), mode="nearest")
-    relative = np.zeros(filled.shape)
-    np.divide(filled, passband, out=relative, where=there & (passband > 0))
+    relative = np.where(there, powers, 0.0).astype(np.float64)
+    for axis in (0, 1):
+        usual = np.median(relative, axis=axis, keepdims=True)
+        np.divide(relative, usual, out=relative, where=usual > 0)
     return detector.find(relative.sum(axis=-1) / np.maximum(n_good, 1), known | (n_good == 0))
 
 

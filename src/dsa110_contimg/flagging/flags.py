@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dsa110_contimg.errors import MeasurementSetError
 from dsa110_contimg.flagging.antennas import Patients, noise_of_powers
 from dsa110_contimg.flagging.band import find_in_band, find_in_powers, smooth_part
 from dsa110_contimg.flagging.baselines import Outlook
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# CASA's codes of the correlations that have the powers of antennas as their autocorrelations.
+_PARALLEL = {9: "XX", 12: "YY"}
 # With less noise than this, relative to a radiometer's, data are a model: all of it would stick out.
 _LEAST_NOISE = 0.1
 
@@ -80,16 +83,19 @@ def find_flags(ms: Path, settings: FlagSettings, progress: Callable[[float], obj
     Raises
     ------
     MeasurementSetError
-        It cannot be read, or is not one regular grid.
+        It cannot be read, is not one regular grid, or has other correlations than XX and YY.
     """
     seconds: dict[str, float] = {}
     remarks: list[str] = []
     with OpenMs(ms) as opened:
         info = opened.info
+        polarizations = [_PARALLEL.get(code, "") for code in info.correlations]
+        if not all(polarizations):
+            raise MeasurementSetError("has other correlations than XX and YY", path=ms)
         with _timed(seconds, "survey"):
             seen = survey(opened)
         progress(0.1)
-        patients = Patients(seen.antennas, info.antenna_names, len(info.correlations))
+        patients = Patients(seen.antennas, info.antenna_names, polarizations)
         patients.check_presence(seen.missing, settings)
         if seen.has_powers:
             patients.check_powers(seen.powers, settings)
