@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dsa110_contimg.calibration.casa_tables import read_caltable, write_caltable
 from dsa110_contimg.calibration.figures import Drawn, draw_set
-from dsa110_contimg.calibration.flux_scale import unknown_scale
 from dsa110_contimg.calibration.grading import Grade, grade
 from dsa110_contimg.calibration.measures import Judged, measure
 from dsa110_contimg.calibration.sets import FIGURES, CalibrationSet, read_set, table_name
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dsa110_contimg.calibration.calibrate import SolutionSet
+    from dsa110_contimg.calibration.flux_scale import FluxScale
     from dsa110_contimg.calibration.solutions import Solutions
     from dsa110_contimg.ms.information import MsInfo
     from dsa110_contimg.telescope.correlator import CorrelatorState
@@ -26,10 +26,11 @@ _SHOWN = ("reference_antenna", "reference_chosen", "model_sources", "model_appar
 
 
 class Origin(NamedTuple):
-    """Where a set comes from: its group, how the telescope stood, and why this calibrator."""
+    """Where a set comes from: its group, how the telescope stood, what its janskys rest on, why this calibrator."""
 
     group: str
     state: CorrelatorState
+    scale: FluxScale
     choice: str = ""
 
 
@@ -89,7 +90,7 @@ def keep(directory: Path, found: SolutionSet, verdict: Grade, info: MsInfo, orig
         mid_mjd=float(info.times_mjd.mean()),
         state=origin.state,
         grade=verdict.as_json(),
-        flux_scale=facts.get("flux_scale") or unknown_scale(found.bandpass.field_name).as_json(),
+        flux_scale=origin.scale.as_json(),
         kinds=tuple(table.kind for table in found.tables),
         facts={"choice": origin.choice, "ms": info.path.name, **_known(facts)},
     )

@@ -10,10 +10,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dsa110_contimg.calibration.calibrate import calibrate, named_calibrator
+from dsa110_contimg.calibration.calibrate import calibrate
 from dsa110_contimg.calibration.choice import choose_calibrator, crossing
+from dsa110_contimg.calibration.flux_scale import scale_from_calibrator
 from dsa110_contimg.calibration.grading import Verdict
 from dsa110_contimg.calibration.keeping import Origin, judge, keep, read_delays
+from dsa110_contimg.calibration.sky_model import ModelSource
 from dsa110_contimg.catalogue.candidates import Strip
 from dsa110_contimg.catalogue.tables import read_sources
 from dsa110_contimg.config.logs import stage_line
@@ -76,7 +78,8 @@ def _solve(
     catalogue = read_sources(Path(options["catalogue"])) if options.get("catalogue") else None
     said: dict[str, Any] = {"calibrator": source.label, "choice": choice.why}
     try:
-        found = calibrate(info.path, settings, named_calibrator(f"J{source.name}"), catalogue)
+        model = ModelSource(source.label, source.ra_deg, source.dec_deg, source.spectrum)
+        found = calibrate(info.path, settings, model, catalogue)
         verdict = judge(found, info, _previous_delays(options, state, info))
     except CalibrationError as error:
         log.warning("%s: nothing can be solved on %s: %s", description.group, source.label, error)
@@ -85,7 +88,8 @@ def _solve(
         log.warning("%s: the solutions on %s are %s: they are not kept", description.group, source.label, verdict)
         return said | verdict.as_json()
     directory = context.work / calibration_name(description.group, source.label, description.attempt_id)
-    keep(directory, found, verdict, info, Origin(description.group, state, choice.why))
+    scale = scale_from_calibrator(choice.chosen.candidate)
+    keep(directory, found, verdict, info, Origin(description.group, state, scale, choice.why))
     context.made.append(Made(directory, CALIBRATION))
     return said | _summary(verdict, directory)
 

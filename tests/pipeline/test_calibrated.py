@@ -1,0 +1,180 @@
+"""From raw counts to janskys: a calibrator's transit and the groups after it, through the stages and the stream."""
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from calibrated_groups import look, observe
+from dsa110_contimg.calibration.apply import calibrated_blocks
+from dsa110_contimg.calibration.keeping import read_tables
+from dsa110_contimg.calibration.sets import FIGURES
+from dsa110_contimg.config.settings import Settings
+from dsa110_contimg.conversion.grouping import find_groups
+from dsa110_contimg.errors import NoCalibrationError
+from dsa110_contimg.ledger import GroupState, open_ledger
+from dsa110_contimg.pipeline.calibration_inputs import calibration_options
+from dsa110_contimg.pipeline.commit import commit
+from dsa110_contimg.pipeline.description import JobDescription
+from dsa110_contimg.pipeline.inventory import seen_of
+from dsa110_contimg.pipeline.job import Reporter, run_job
+from dsa110_contimg.pipeline.measurement_set import facts_of
+from stream_daemon import Stream
+
+STAGES = ("convert", "solve", "apply")
+
+
+class Bench:
+    """A ledger over a night's files, and jobs run one by one as the stream would."""
+
+    def __init__(self, base, night, stages=STAGES, **sets):
+        self.output = base / "ms"
+        self.output.mkdir()
+        self.settings = Settings(stream={"stages": stages}, sets={"catalogue": night.catalogue} | sets)
+        self.ledger = open_ledger(base / "state" / "ledger.sqlite", decisions=self.output / "decisions.jsonl")
+        self.ledger.register(*seen_of(find_groups(night.files), datetime.now(UTC), timedelta(0), 12))
+        self.groups = sorted(self.ledger.ready_groups())
+
+    def run(self, gid):
+        attempt = self.ledger.begin_attempt(gid)
+        start_mjd = self.ledger.group(gid).group.start_mjd
+        description = JobDescription(
+            group=gid,
+            attempt_id=attempt.id,
+            start_mjd=start_mjd,
+            files={subband: str(path) for subband, path in self.ledger.group_files(gid).items()},
+            set_aside=(),
+            output=str(self.output),
+            scratch=None,
+            stages=self.settings.stream.stages,
+            timeouts_s={},
+            deadline_s=600.0,
+            heartbeat_s=120.0,
+            memory_cap_bytes=None,
+            threads=2,
+            log_path="",
+            jobs=str(self.output.parent / "jobs"),
+            options=calibration_options(self.ledger, self.settings, start_mjd),
+        )
+        description.write()
+        description = JobDescription.read(description.path)
+        return commit(self.ledger, attempt, run_job(description, Reporter(None)), self.output)
+
+    def tables(self):
+        (item,) = self.ledger.calibrations()
+        return read_tables(item.path)
+
+    def ms(self, gid):
+        return next(path for path in self.ledger.live_products() if path.suffix == ".ms" and self.of(path) == gid)
+
+    def of(self, path):
+        return self.ledger.live_products()[path][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "dec_deg", "day"), [("0834+555", 54.57, 60953.0), ("3C138", 16.27, 60954.0), ("3C309.1", 71.6, 60955.0)]
+)
+def test_sources_of_the_next_group_have_their_true_flux_and_place(tmp_path, name, dec_deg, day):
+    night = observe(tmp_path, name, dec_deg, day=day)
+    bench = Bench(tmp_path, night)
+    for gid in bench.groups:
+        assert bench.run(gid) is GroupState.DONE
+    (item,) = bench.ledger.calibrations()
+    assert (item.grade, item.calibrator, item.group_id) == ("good", name, bench.groups[0])
+    assert item.dec_deg == pytest.approx(dec_deg)
+    ms = bench.ms(bench.groups[1])
+    for source, found in zip(
+        night.sources[1:], look(ms, calibrated_blocks(ms, bench.tables()), night.sources)[1:], strict=True
+    ):
+        assert found.ratio == pytest.approx(1.0, abs=0.02), source
+        assert abs(found.east_arcsec) < 1.0
+        assert abs(found.north_arcsec) < 1.0
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory):
+    """One with noise, a dead and a deaf antenna."""
+    return observe(tmp_path_factory.mktemp("night"), "3C147", 50.5, dead=(45,), deaf=(51,))
+
+
+def test_a_set_says_why_what_ails_whom_and_is_told_of_in_both_places(tmp_path, night):
+    bench = Bench(tmp_path, night, corrected_data=True)
+    for gid in bench.groups:
+        bench.run(gid)
+    (item,) = bench.ledger.calibrations()
+    assert item.facts["choice"].startswith("3C147: 19.")
+    assert item.facts["flux_scale"]["kind"] == "standard"
+    assert {"45", "51"} <= set(item.facts["grade"]["antennas"])
+    assert {path.suffix for path in (item.path / FIGURES).iterdir()} == {".png"}
+    assert len(list((item.path / FIGURES).iterdir())) == 6
+    for gid in bench.groups:
+        (use,) = bench.ledger.calibrated_by(gid)
+        assert (use.calibration, use.stale) == (item.name, False)
+        said = facts_of(use.product)["calibration"]
+        assert said["sets"] == [item.name]
+        assert said["scale_error"] == pytest.approx(item.facts["flux_scale"]["error"])
+    assert facts_of(bench.ms(bench.groups[0]))["solved"]["verdict"] == "good"
+    assert "solved" not in facts_of(bench.ms(bench.groups[1]))
+
+
+def test_without_any_set_a_group_fails_and_says_why(tmp_path, night):
+    bench = Bench(tmp_path, night, stages=("convert", "apply"))
+    with pytest.raises(NoCalibrationError, match="none is registered"):
+        bench.run(bench.groups[0])
+    assert not list(bench.output.glob("*.ms"))
+    assert not list(bench.output.glob(".partial*"))
+
+
+def test_a_transit_that_is_too_faint_is_not_solved_on(tmp_path, night, caplog):
+    bench = Bench(tmp_path, night, stages=("convert", "solve"), least_flux_jy=50.0)
+    with caplog.at_level(logging.INFO, "dsa110_contimg"):
+        assert bench.run(bench.groups[0]) is GroupState.DONE
+    assert "no calibrator transits" in caplog.text
+    assert bench.ledger.calibrations() == []
+
+
+def test_bad_solutions_are_not_kept_and_the_last_good_ones_serve(tmp_path, night):
+    """The model of the second solution is of a sky that is not there."""
+    bench = Bench(tmp_path, night)
+    bench.run(bench.groups[0])
+    (good,) = bench.ledger.calibrations()
+    wrong = tmp_path / "wrong.json"
+    ra, dec = night.sources[0]["ra"], night.sources[0]["dec"]
+    far = [{"ra": ra + 0.01 * k, "dec": dec + 0.3 - 0.05 * k, "flux": 60.0 + 9 * k, "alpha": 0.5} for k in range(6)]
+    wrong.write_text(json.dumps(far))
+    bench.settings = Settings(stream={"stages": STAGES}, sets={"catalogue": wrong})
+    from dsa110_contimg.ledger import DecisionKind
+
+    bench.ledger.decide(bench.groups[0], DecisionKind.RETRY, "me", "again")
+    bench.run(bench.groups[0])
+    assert bench.ledger.calibrations() == [good]
+    said = facts_of(bench.ms(bench.groups[0]))
+    assert said["solved"]["verdict"] == "bad"
+    assert said["solved"]["reasons"]
+    assert said["calibration"]["sets"] == [good.name]
+
+
+@pytest.mark.slow
+def test_the_stream_takes_groups_from_files_to_calibrated_data(tmp_path):
+    night = observe(tmp_path, "3C48", 33.0, n_groups=3)
+
+    class Calibrating(Stream):
+        def environment(self):
+            return super().environment() | {"DSA110_CONTIMG_SETS__CATALOGUE": str(night.catalogue)}
+
+    stream = Calibrating(tmp_path, workers=1, stages=json.dumps(["convert", "flag", "solve", "apply"]))
+    with stream:
+        stream.wait(lambda: list(stream.states().values()).count("done") == 3, 240)
+    with stream.ledger() as ledger:
+        (item,) = ledger.calibrations()
+        assert item.grade == "good"
+        groups = sorted(stream.states())
+        assert [use.calibration for gid in groups for use in ledger.calibrated_by(gid)] == [item.name] * 3
+        stages = [stage.name for stage in ledger.group(groups[1]).attempts[-1].stages]
+        assert stages == ["convert", "flag", "solve", "apply"]
+        ms = next(use.product for use in ledger.calibrated_by(groups[2]))
+    assert ms.with_name(ms.name + ".flagversions").is_dir()
+    assert stream.strays() == []
+    for found in look(ms, calibrated_blocks(ms, read_tables(item.path)), night.sources)[1:]:
+        assert found.ratio == pytest.approx(1.0, abs=0.02)
