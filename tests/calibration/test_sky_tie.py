@@ -5,6 +5,8 @@ import pytest
 
 from calibrator_group import observe_calibrator
 from dsa110_contimg.calibration.flux_scale import FluxFit
+from dsa110_contimg.calibration.grading import Verdict
+from dsa110_contimg.calibration.keeping import judge
 from dsa110_contimg.calibration.sky_model import Pointing, predict_integration, sky_model
 from dsa110_contimg.calibration.sky_tie import tie_to_sky
 from dsa110_contimg.calibration.solutions import Solutions
@@ -151,6 +153,14 @@ def test_the_tie_is_accepted_and_says_what_it_did(tie):
     assert measures.largest_deg > 90
     assert any("tied to the sky" in line for line in tie.gains.history)
     assert tie.gains.facts["tie"]["accepted"]
+
+
+def test_a_tie_is_judged_as_any_set_is(group, tie):
+    found = tie.as_set()
+    assert found.residuals.thermal_jy == pytest.approx(2.59, rel=0.02)
+    assert found.residuals.closure_deg < 5
+    verdict = judge(found, read_info(group.ms))
+    assert verdict.verdict is not Verdict.BAD, verdict.reasons
 
 
 def test_phases_and_delays_are_those_of_the_drift(group, tie):

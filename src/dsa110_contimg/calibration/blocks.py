@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numba
@@ -28,6 +28,8 @@ class BlockSums:
         sum w |g_p g_q M|^2.
     energy : (N, P) float64
         sum w |V|^2.
+    weight : (N, P) float64
+        sum w |g_p g_q|^2: the inverse variances of the calibrated data [1/Jy^2].
     samples : (N, P) int64
         How many samples.
     edges : (K,) int64
@@ -37,6 +39,7 @@ class BlockSums:
     cross: NDArray[np.complex64]
     power: NDArray[np.float32]
     energy: NDArray[np.float64]
+    weight: NDArray[np.float64]
     samples: NDArray[np.int64]
     edges: NDArray[np.int64]
 
@@ -46,22 +49,27 @@ class BlockSums:
         shape = (n_baselines, n_times, edges.size, n_pol)
         ends = (n_baselines, n_pol)
         return cls(
-            np.zeros(shape, np.complex64), np.zeros(shape, np.float32), np.zeros(ends), np.zeros(ends, np.int64), edges
+            cross=np.zeros(shape, np.complex64),
+            power=np.zeros(shape, np.float32),
+            energy=np.zeros(ends),
+            weight=np.zeros(ends),
+            samples=np.zeros(ends, np.int64),
+            edges=edges,
         )
 
     def add(self, baselines: Baselines, sample: Sample, time: int, gains: NDArray[np.complex64]) -> None:
         """Add an integration; `gains` (A, C, P) are 0 where there are none."""
         block = np.searchsorted(self.edges, np.arange(gains.shape[1]), side="right") - 1
         _add(
-            self.cross[:, time], self.power[:, time], self.energy, self.samples, block, gains,
-            baselines.rows, *baselines.pairs, *sample,
+            self.cross[:, time], self.power[:, time], self.energy, self.weight, self.samples,
+            block, gains, baselines.rows, *baselines.pairs, *sample,
         )  # fmt: skip
 
     def turned(self, gains: NDArray[np.complex128], pairs: tuple[NDArray[np.int64], NDArray[np.int64]]) -> BlockSums:
         """Divide the data by gains of modulus 1 (A, K, P)."""
         turn = gains.astype(np.complex64)
         product = (turn[pairs[0]].conj() * turn[pairs[1]])[:, None]
-        return BlockSums(self.cross * product, self.power, self.energy, self.samples, self.edges)
+        return replace(self, cross=self.cross * product)
 
     def over_times(self) -> Sums:
         """Sum over integrations: (N, K, P)."""
@@ -77,6 +85,7 @@ def _add(
     cross: NDArray[np.complex64],
     power: NDArray[np.float32],
     energy: NDArray[np.float64],
+    total: NDArray[np.float64],
     samples: NDArray[np.int64],
     block: NDArray[np.int64],
     gains: NDArray[np.complex64],
@@ -100,9 +109,12 @@ def _add(
                 value = data[row, c, pol]
                 if not (weight > 0.0 and not flags[row, c, pol] and np.isfinite(value.real + value.imag)):
                     continue
-                expected = gains[p, c, pol] * np.conj(gains[q, c, pol]) * model[k, c]
-                size = expected.real**2 + expected.imag**2
-                if size > 0.0:
+                gain = gains[p, c, pol] * np.conj(gains[q, c, pol])
+                gain_power = gain.real**2 + gain.imag**2
+                if gain_power > 0.0:
+                    expected = gain * model[k, c]
+                    size = expected.real**2 + expected.imag**2
+                    total[k, pol] += weight * gain_power
                     cross[k, block[c], pol] += weight * value * np.conj(expected)
                     power[k, block[c], pol] += weight * size
                     energy[k, pol] += weight * (value.real**2 + value.imag**2)

@@ -11,18 +11,20 @@ that is wrong, or a group full of interference, must not spoil gains that are go
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from dsa110_contimg.calibration.blocks import BlockSums
+from dsa110_contimg.calibration.calibrate import SolutionSet
 from dsa110_contimg.calibration.delays import block_edges, block_middles, phase_slopes
 from dsa110_contimg.calibration.gains import intervals, phase_then_amplitude
 from dsa110_contimg.calibration.observed import Observed, baselines_of, integrations
 from dsa110_contimg.calibration.sky_model import Pointing, sky_model
 from dsa110_contimg.calibration.stefcal import stefcal
-from dsa110_contimg.calibration.tie_checks import Bounds, TieMeasures, measure_tie, why_not
+from dsa110_contimg.calibration.tie_checks import Bounds, TieMeasures, measure_tie, residuals_of_tie, why_not
 from dsa110_contimg.errors import CalibrationError
 from dsa110_contimg.ms.columns import OpenMs
 from dsa110_contimg.ms.information import pointing_dec_rad
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dsa110_contimg.calibration.gains import Intervals
+    from dsa110_contimg.calibration.residuals import Residuals
     from dsa110_contimg.calibration.solutions import Solutions
     from dsa110_contimg.calibration.sums import Baselines
     from dsa110_contimg.config.settings import CalibrateSettings
@@ -60,6 +63,10 @@ class Tie(NamedTuple):
         What the tie changed.
     reasons : tuple of str
         Why it is not accepted; empty if it is.
+    residuals : Residuals
+        What it leaves of the data.
+    seconds : float
+        How long it took.
     """
 
     delays: Solutions
@@ -67,11 +74,17 @@ class Tie(NamedTuple):
     gains: Solutions
     measures: TieMeasures
     reasons: tuple[str, ...]
+    residuals: Residuals
+    seconds: float
 
     @property
     def accepted(self) -> bool:
         """Whether residuals fall, and flux scale and astrometry stay."""
         return not self.reasons
+
+    def as_set(self) -> SolutionSet:
+        """Return what is judged and kept as any set is."""
+        return SolutionSet(*self.tables, self.residuals, (), self.seconds)
 
     @property
     def tables(self) -> tuple[Solutions, Solutions, Solutions]:
@@ -122,6 +135,7 @@ def tie_to_sky(
     MeasurementSetError
         The Measurement Set cannot be read.
     """
+    begun = time.perf_counter()
     with OpenMs(ms) as opened:
         info = opened.info
         delays, bandpass, gains = (_nearest(tables, kind, info) for kind in "KBG")
@@ -151,6 +165,7 @@ def tie_to_sky(
     measures = measure_tie(sums, steps, step.tied, baselines.pairs, uv_waves, n_parameters)
     reasons = why_not(measures, bounds or Bounds())
     log.info("tie %s: %s%s", ms.name, measures, f"; not accepted: {'; '.join(reasons)}" if reasons else "")
+    rows = (info.antenna1[baselines.rows], info.antenna2[baselines.rows])
     facts = {"ms": ms.name, "measures": measures.as_json(), "accepted": not reasons, "reasons": list(reasons)}
     facts |= {"catalogue_sources": int(catalogue.ra_deg.size), "model_sources": int(sky.ra_deg.size)}
     record: dict[str, Any] = {
@@ -163,6 +178,8 @@ def tie_to_sky(
         replace(_moved_gains(gains, step, baselines, phases), **record),
         measures,
         reasons,
+        residuals_of_tie(sums, steps, rows, baselines.pairs, measures.rms_after),
+        time.perf_counter() - begun,
     )
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dsa110_contimg.calibration.residuals import Residuals, closure_rms_deg
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -86,6 +88,21 @@ def why_not(measures: TieMeasures, bounds: Bounds) -> tuple[str, ...]:
     if measures.shift_arcsec > bounds.shift_arcsec:
         reasons.append(f"the sky moves by {measures.shift_arcsec:.2f} arcsec")
     return tuple(reasons)
+
+
+def residuals_of_tie(
+    sums: BlockSums,
+    step: NDArray[np.complex128],
+    rows: tuple[NDArray[np.int32], NDArray[np.int32]],
+    pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
+    rms_after: float,
+) -> Residuals:
+    """What a tie leaves of the data, for judging it as any set; `rows` are ANTENNA1 and ANTENNA2 of the baselines."""
+    product = (step[pairs[0]] * step[pairs[1]].conj()).astype(np.complex64)
+    ratio = (sums.cross * product.conj()).sum(axis=(1, 2), dtype=np.complex128)
+    samples = int(sums.samples.sum())
+    thermal_jy = float(np.sqrt(samples / sums.weight.sum())) if samples else float("nan")
+    return Residuals(rms_after * thermal_jy, thermal_jy, closure_rms_deg(ratio, *rows), samples)
 
 
 def measure_tie(
