@@ -100,10 +100,8 @@ def integrations(observed: Observed, baselines: Baselines, settings: CalibrateSe
         info = observed.info
         data, flags = (observed.ms.read(column, time)[0] for column in ("DATA", "FLAG"))
         power = auto_power(data, flags, baselines.auto_rows)
-        if settings.weights == "autos":
-            sense = sensitivity(power, info.channel_width_hz, info.exposure_s)
-        else:
-            sense = np.ones_like(power)
+        level = power if settings.weights == "autos" else _even(power)
+        sense = sensitivity(level, info.channel_width_hz, info.exposure_s)
         sense[:, skipped] = 0.0
         model = predict_integration(
             observed.sky,
@@ -116,6 +114,12 @@ def integrations(observed: Observed, baselines: Baselines, settings: CalibrateSe
         return Integration(time, Sample(data, flags, model, sense, used[time]), power)
 
     return _ahead(take, range(observed.info.n_times))
+
+
+def _even(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give all antennas and channels the power of the median one: residuals stay in units of thermal noise."""
+    some = power > 0.0
+    return np.full_like(power, np.median(power[some]) if some.any() else 0.0)
 
 
 def _used_baselines(observed: Observed, baselines: Baselines, settings: CalibrateSettings) -> NDArray[np.bool_]:

@@ -31,8 +31,9 @@ from dsa110_contimg.calibration.health import (
     name_ailments,
 )
 from dsa110_contimg.calibration.observed import Observed, baselines_of, integrations, left_out
+from dsa110_contimg.calibration.outcome import antenna_rms, facts_of, model_jy, residuals_of
 from dsa110_contimg.calibration.reference import choose_reference, preference
-from dsa110_contimg.calibration.residuals import Residuals, closure_rms_deg
+from dsa110_contimg.calibration.residuals import Residuals
 from dsa110_contimg.calibration.spectra import antenna_spectra
 from dsa110_contimg.calibration.stefcal import Stefcal, stefcal
 from dsa110_contimg.calibration.sums import Baselines, Refined, Sums
@@ -126,7 +127,7 @@ def solve(observed: Observed, settings: CalibrateSettings) -> Solved:
 
     every = intervals(info.times_mjd, info.interval_s, info.interval_s)
     moving = solve_times(refined.times, baselines, every, robust_rounds=rounds)
-    signs = _signs(first, baselines, refined, band, moving, _sky_jy(observed))
+    signs = _signs(first, baselines, refined, band, moving, model_jy(observed))
     names = [info.antenna_names[row] for row in baselines.antennas]
     swapped = _swapped(observed, baselines, settings, gains, signs.suspects) if signs.suspects.size > 1 else []
     ailments = name_ailments(signs, names, swapped, settings.min_snr)
@@ -138,7 +139,7 @@ def solve(observed: Observed, settings: CalibrateSettings) -> Solved:
     amplitudes = intervals(info.times_mjd, info.interval_s, settings.amplitude_interval_s)
     in_time = phase_then_amplitude(refined.times, baselines, phases, amplitudes, reference, robust_rounds=rounds)
     in_time = TimeGains(np.where(lost[:, None], 0.0, in_time.gains), np.where(lost[:, None], np.inf, in_time.error))
-    facts = _facts(observed, names, signs, _antenna_rms(baselines, refined, lost), band, bandpass, ailments)
+    facts = facts_of(observed, names, signs, antenna_rms(baselines, refined, lost), band, bandpass, ailments)
     facts |= {"reference_antenna": names[reference], "reference_chosen": why}
     for ailment in ailments:
         log.warning("%s: %s", info.path.name, ailment)
@@ -152,7 +153,7 @@ def solve(observed: Observed, settings: CalibrateSettings) -> Solved:
         reference,
         ailments,
         lost,
-        _residuals(observed, baselines, refined, signs, lost),
+        residuals_of(observed, baselines, refined, signs, lost),
         facts,
     )
 
@@ -197,13 +198,6 @@ def _signs(
         channel_snr=channel_snr,
         sefd_jy=sefd_jy(first.power, band.gains, solved, sky_jy),
     )
-
-
-def _sky_jy(observed: Observed) -> float:
-    """Flux density of the model in the beam, in the middle of the band and of the time [Jy]."""
-    info = observed.info
-    _, apparent = observed.sky.apparent(float(info.times_mjd[info.n_times // 2]), observed.pointing, info.freq_hz)
-    return float(apparent[:, info.n_channels // 2].sum())
 
 
 def _swapped(
@@ -283,60 +277,3 @@ def _referenced(
     error = np.where(solved, band.error, np.inf).astype(np.float64)
     skipped = left_out(info.freq_hz, settings)
     return delays, smooth_bandpass(rest, error, skipped, found, settings.smooth_snr)
-
-
-def _residuals(
-    observed: Observed, baselines: Baselines, refined: Refined, signs: Signs, lost: NDArray[np.bool_]
-) -> Residuals:
-    """Residuals of what is calibrated: their rms by the weights, in janskys by the median antenna."""
-    info, fine = observed.info, ~lost
-    both = fine[baselines.first] & fine[baselines.second]
-    sefd = np.where(fine, signs.sefd_jy, np.nan)
-    usual_jy = float(np.nanmedian(sefd)) if np.isfinite(sefd).any() else float("nan")
-    thermal_jy = usual_jy / np.sqrt(2.0 * info.channel_width_hz * info.exposure_s)
-    samples = int(refined.samples[both].sum())
-    rms = float(np.sqrt(refined.misfit[both].sum() / max(samples, 1)))
-    ratio = np.where(both, refined.times.cross.sum(axis=1, dtype=np.complex128), 0.0)
-    rows1, rows2 = (info.antenna1[baselines.rows], info.antenna2[baselines.rows])
-    return Residuals(rms * thermal_jy, thermal_jy, closure_rms_deg(ratio, rows1, rows2), samples)
-
-
-def _antenna_rms(baselines: Baselines, refined: Refined, lost: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Residual rms over thermal of each antenna's baselines to those that are not lost, (A, P); 0 without any."""
-    both = ~(lost[baselines.first] | lost[baselines.second])
-    misfit, samples = np.zeros((2, *lost.shape))
-    for ends in baselines.pairs:
-        np.add.at(misfit, ends, np.where(both, refined.misfit, 0.0))
-        np.add.at(samples, ends, np.where(both, refined.samples, 0))
-    return np.asarray(np.sqrt(misfit / np.maximum(samples, 1.0)))
-
-
-def _facts(
-    observed: Observed,
-    names: list[str],
-    signs: Signs,
-    rms: NDArray[np.float64],
-    band: Stefcal,
-    bandpass: Bandpass,
-    ailments: tuple[Ailment, ...],
-) -> dict[str, Any]:
-    """Figures for records."""
-    used = np.isfinite(band.error).any(axis=0)
-    return {
-        "model_sources": int(observed.sky.ra_deg.size),
-        "model_apparent_jy": _sky_jy(observed),
-        "beam": observed.pointing.beam.description,
-        "sefd_jy": {
-            name: [float(f"{value:.4g}") if np.isfinite(value) else None for value in row]
-            for name, row in zip(names, signs.sefd_jy.tolist(), strict=True)
-        },
-        "residual_over_thermal": {
-            name: [float(f"{value:.4g}") if value > 0.0 else None for value in row]
-            for name, row in zip(names, rms.tolist(), strict=True)
-        },
-        "scatter_over_thermal": float(np.median(band.scatter[used])) if used.any() else None,
-        "converged": float(band.converged[used].mean()) if used.any() else 0.0,
-        "smoothed_channels": bandpass.smoothed,
-        "bridged_channels": bandpass.bridged,
-        "ailments": [ailment._asdict() for ailment in ailments],
-    }
