@@ -120,17 +120,15 @@ class Calibrator:
         return found
 
     def _correction(self, gains: Gains) -> Correction:
-        values = np.broadcast_to(gains.values, self._shape)
         # A gain of 0 cannot be divided by, and tells nothing.
-        missing = np.broadcast_to(gains.missing, self._shape) | (values == 0)
-        values = np.where(missing, 1.0, values)
-        power = (values.real**2 + values.imag**2).astype(np.float32)
+        missing = np.broadcast_to(gains.missing | (gains.values == 0), self._shape)
+        values = np.broadcast_to(gains.values.astype(np.complex64), self._shape)
+        values = np.where(missing, np.complex64(1), values)
+        power = values.real**2 + values.imag**2
         count = (~missing).sum(axis=1)
-        mean_power = np.where(missing, 0, power).sum(axis=1) / np.maximum(count, 1)
+        mean_power = np.where(missing, np.float32(0), power).sum(axis=1) / np.maximum(count, 1)
         flagging = missing if self._flags_missing else np.zeros_like(missing)
-        return Correction(
-            (1 / values).astype(np.complex64), flagging, power, np.where(count, mean_power, 1).astype(np.float32)
-        )
+        return Correction(1 / values, flagging, power, np.where(count, mean_power, 1).astype(np.float32))
 
 
 class CorrectedTile(NamedTuple):

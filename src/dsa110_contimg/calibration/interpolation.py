@@ -76,16 +76,20 @@ class GainCurve:
         self._freq_hz = freq_hz
         step = np.radians(max_phase_step_deg)
         in_channels = [_in_channels(item, freq_hz, max_gap_hz) if item.kind == "B" else item for item in solutions]
-        self._curves = [_TimeCurve(item, step) for item in in_channels]
+        curves = [_TimeCurve(item, step) for item in in_channels]
+        #: The product of those that are the same at all times, and the others.
+        self._constant = [curve.at(0.0, freq_hz) for curve in curves if curve.is_constant]
+        self._constant = [reduce(_product, self._constant)] if self._constant else []
+        self._varying = [curve for curve in curves if not curve.is_constant]
 
     @property
     def is_constant(self) -> bool:
         """Whether the gains are the same at all times."""
-        return all(curve.is_constant for curve in self._curves)
+        return not self._varying
 
     def at(self, mjd: float) -> Gains:
-        """Gains at a moment [MJD, UTC]."""
-        return reduce(_product, (curve.at(mjd, self._freq_hz) for curve in self._curves))
+        """Gains at a moment [MJD, UTC]; the axis of channels may be 1 long where they are all alike."""
+        return reduce(_product, [*self._constant, *(curve.at(mjd, self._freq_hz) for curve in self._varying)])
 
 
 def join(earlier: Solutions, later: Solutions) -> Solutions:
