@@ -39,7 +39,8 @@ def calibration_options(ledger: Ledger, settings: Settings, start_mjd: float) ->
         "catalogue": None if catalogue is None else str(catalogue.absolute()),
         "sets": around["sets"],
     }
-    options["apply"] = {"corrected_data": settings.sets.corrected_data, **around}
+    applied = {"settings": settings.apply.model_dump(), "corrected_data": settings.sets.corrected_data}
+    options["apply"] = applied | around
     return options
 
 

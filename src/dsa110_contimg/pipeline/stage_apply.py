@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dsa110_contimg.calibration.apply import ApplyOptions
 from dsa110_contimg.calibration.apply_in_place import apply_in_place
 from dsa110_contimg.calibration.interpolation import join
 from dsa110_contimg.calibration.keeping import read_tables
@@ -54,7 +55,10 @@ def run(context: JobContext) -> Moved:
     n_written = 0
     if options.get("corrected_data"):
         names = ", ".join(record.name for record in chosen.sets)
-        n_written = apply_in_place(context.ms, context.solutions, source=names, workers=description.threads).n_bytes
+        said = ApplyOptions(**options.get("settings", {}))
+        n_written = apply_in_place(
+            context.ms, context.solutions, said, source=names, workers=description.threads
+        ).n_bytes
     add_facts(context.ms, {"calibration": applied_facts(chosen)})
     n_bytes = tree_bytes(context.ms)
     stage_line(log, "apply", description.group, n_bytes, time.monotonic() - begun, attempt=description.attempt_id)
