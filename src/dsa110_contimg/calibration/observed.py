@@ -91,8 +91,10 @@ def left_out(freq_hz: NDArray[np.float64], settings: CalibrateSettings) -> NDArr
     return result
 
 
-def integrations(observed: Observed, baselines: Baselines, settings: CalibrateSettings) -> Iterator[Integration]:
-    """Go through the integrations; the next are read and predicted in other threads meanwhile."""
+def integrations(
+    observed: Observed, baselines: Baselines, settings: CalibrateSettings, times: Iterable[int] | None = None
+) -> Iterator[Integration]:
+    """Go through the integrations, or some; the next are read and predicted in other threads meanwhile."""
     used = _used_baselines(observed, baselines, settings)
     skipped = left_out(observed.info.freq_hz, settings)
 
@@ -113,7 +115,7 @@ def integrations(observed: Observed, baselines: Baselines, settings: CalibrateSe
         )
         return Integration(time, Sample(data, flags, model, sense, used[time]), power)
 
-    return _ahead(take, range(observed.info.n_times))
+    return _ahead(take, range(observed.info.n_times) if times is None else times)
 
 
 def _even(power: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 #: A source of the catalogue so close to the calibrator is the calibrator [deg].
 SAME_DEG = 60 / 3600
-#: What is left out is, added in squares, this part of what is in the model: a hundredth of it is left in a gain.
-NEGLIGIBLE = 0.005
+#: What is left out is, added in squares, this part of what is in the model; many baselines leave less in a gain.
+NEGLIGIBLE = 0.01
 
 
 class ModelSource(NamedTuple):

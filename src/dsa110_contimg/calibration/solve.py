@@ -1,8 +1,9 @@
 """Solving a calibrator's Measurement Set: delays K, bandpass B, gains G, and what ails which antenna.
 
-The data are looked at twice. The first look gives the sums of which delays and a bandpass are found; the second weighs
-each sample by how it fits these, sums again for the bandpass, and over channels for the gains in time. A third, at
-few antennas, is for those that see the calibrator less well than they should.
+The data are looked at twice. The first look, at a third of them if all antennas see the calibrator well in it, gives
+the sums of which delays and a bandpass are found; the second weighs each sample by how it fits these, sums again for
+the bandpass, and over channels for the gains in time. A third, at few antennas, is for those that see the calibrator
+less well than they should.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from dsa110_contimg.calibration.bandpass import Bandpass, smooth_bandpass
 from dsa110_contimg.calibration.delays import (
+    LEAST_FRINGE_SNR,
     Delays,
     delays_along_tree,
     find_fringes,
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ROBUST_ROUNDS = 2
+# Fringes of all antennas in a third of the data have this signal-to-noise ratio, or all the data are looked at.
+_STRONG_FRINGE_SNR = 4 * LEAST_FRINGE_SNR
 
 
 class Solved(NamedTuple):
@@ -163,11 +167,20 @@ def _first_look(observed: Observed, baselines: Baselines, settings: CalibrateSet
     info = observed.info
     sums = Sums.empty(baselines.rows.size, info.n_channels, len(info.correlations))
     power = np.zeros((baselines.antennas.size, *sums.cross.shape[1:]), np.float32)
-    for integration in integrations(observed, baselines, settings):
-        sums.add(baselines, integration.sample)
-        power += integration.power / info.n_times
-    fringes = find_fringes(sums, info.freq_hz)
-    strength = fringe_strength(fringes, baselines)
+    times = np.arange(info.n_times)
+    a_third = times[1::3]
+    n_taken = 0
+    for part in (a_third, np.setdiff1d(times, a_third)):
+        n_taken += part.size
+        for integration in integrations(observed, baselines, settings, part.tolist()):
+            sums.add(baselines, integration.sample)
+            power += integration.power
+        fringes = find_fringes(sums, info.freq_hz)
+        strength = fringe_strength(fringes, baselines)
+        # A third of the data will do where all antennas see the calibrator well in it, as they mostly do.
+        if (strength >= _STRONG_FRINGE_SNR)[~without_power(power)].all() and part.size:
+            break
+    power /= n_taken
     # The tree begins at the strongest fringes; the reference of the tables is chosen when all is known.
     start, _ = choose_reference([], strength, np.ones_like(strength))
     delays, phase_rad = delays_along_tree(fringes, baselines, start)
