@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from dsa110_contimg.calibration import flux_scale
 from dsa110_contimg.calibration.flux_scale import (
     FluxFit,
-    best_scale,
-    rescale,
+    rescaled,
     scale_from_calibrator,
     scale_from_ensemble,
 )
 from dsa110_contimg.catalogue.calibrators import find_calibrator
 from dsa110_contimg.catalogue.candidates import Strip, look_at
 from dsa110_contimg.telescope.band import HEADER_SITE
+from solution_sets import changed, healthy_set
 
 
 def seen(name, offset_deg):
@@ -82,24 +82,21 @@ def test_too_few_sources_give_no_scale():
     assert scale_from_ensemble([np.nan, -1.0, 1, 1, 1, 1], [1.0] * 6, [0.1] * 6) is None
 
 
-def test_a_standard_comes_before_an_ensemble_and_that_before_an_assumption():
-    standard, assumed = scale_from_calibrator(seen("3C286", 0.2)), scale_from_calibrator(seen("2253+161", 0.2))
-    ensemble = scale_from_ensemble([1.1] * 8, [1.0] * 8, [0.01] * 8)
-    assert best_scale(standard, ensemble) is standard
-    assert best_scale(assumed, ensemble) is ensemble
-    assert best_scale(assumed, None) is assumed
+def test_rescaled_gains_give_true_fluxes_and_say_so():
+    _, _, g = healthy_set(n_antennas=3)
+    solved = changed(g, np.s_[:], sqrt(1.2))  # the calibrator was 1.2 times as bright as was thought
 
+    def seen(gains):
+        data = 5.0 * g.values[:, 1] * np.conj(g.values[:, 2])
+        return (data / (gains.values[:, 1] * np.conj(gains.values[:, 2]))).real.mean()
 
-def test_rescaled_gains_give_true_fluxes():
-    gains = np.array([1.0 + 1j, 2.0])
-    visibility = 1.2 * gains[0] * np.conj(gains[1]) * 3.0  # the calibrator was 1.2 times as bright as was thought
-    solved = gains * sqrt(1.2)  # with a model of 3 Jy
-    other = 5.0 * gains[0] * np.conj(gains[1])
-    measured = (other / (solved[0] * np.conj(solved[1]))).real
-    scale = scale_from_ensemble([measured] * 8, [5.0] * 8, [0.01] * 8)
-    right = rescale(solved, scale)
-    assert (other / (right[0] * np.conj(right[1]))).real == pytest.approx(5.0)
-    assert (visibility / (right[0] * np.conj(right[1]))).real == pytest.approx(3.6)
+    assert seen(solved) == pytest.approx(5.0 / 1.2)
+    scale = scale_from_ensemble([seen(solved)] * 8, [5.0] * 8, [0.01] * 8)
+    right = rescaled(solved, scale)
+    assert seen(right) == pytest.approx(5.0)
+    assert right.history[-1] == scale.text
+    assert right.facts["flux_scale"]["n_sources"] == 8
+    np.testing.assert_allclose(abs(right.values) / right.error, abs(solved.values) / solved.error, rtol=1e-5)
 
 
 @given(st.lists(st.floats(0.1, 3.0), min_size=1, max_size=4), st.integers(0, 1000))
@@ -126,4 +123,5 @@ def test_the_errors_of_fitted_fluxes_are_their_scatter():
         fit.add(models[0] + 2 * models[1] + noise[0] + 1j * noise[1], 0.25, models)
         values, error = fit.solve()
         found.append(values)
+        assert fit.reduced_chi2 == pytest.approx(1.0, abs=0.2)
     np.testing.assert_allclose(np.std(found, axis=0), error, rtol=0.2)

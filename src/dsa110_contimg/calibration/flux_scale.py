@@ -7,12 +7,13 @@ densities that reference sources of the strip have with these gains say by how m
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import hypot, radians, sin, sqrt
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from dsa110_contimg.calibration.steadiness import VARIABLE, is_flux_standard, steadiness
+from dsa110_contimg.calibration.steadiness import is_flux_standard, steadiness
 from dsa110_contimg.catalogue.spectra import REFERENCE_HZ
 from dsa110_contimg.telescope.beams import AiryBeam, TaperedBeam
 
@@ -95,12 +96,6 @@ def scale_from_calibrator(candidate: Candidate) -> FluxScale:
     return FluxScale("assumed", 1.0, error, 1, text)
 
 
-def unknown_scale(name: str) -> FluxScale:
-    """Give the scale of a set that was solved on a source that no list has, with a flux density that was given."""
-    error = VARIABLE.error
-    return FluxScale("assumed", 1.0, error, 1, f"flux scale as given for {name}: perhaps to {100 * error:.0f}%")
-
-
 def scale_from_ensemble(measured_jy: ArrayLike, true_jy: ArrayLike, error_jy: ArrayLike) -> FluxScale | None:
     """Compare reference sources with their catalogue: a weighted median of the ratios, outliers left out.
 
@@ -141,14 +136,19 @@ def scale_from_ensemble(measured_jy: ArrayLike, true_jy: ArrayLike, error_jy: Ar
     return FluxScale("ensemble", factor, total, n, text)
 
 
-def best_scale(own: FluxScale, ensemble: FluxScale | None) -> FluxScale:
-    """Take a standard; else the ensemble, if there is one; else what was assumed."""
-    return own if own.kind == "standard" or ensemble is None else ensemble
+def rescaled(gains: Solutions, scale: FluxScale) -> Solutions:
+    """Bring G to a scale, which its facts and history then state.
 
-
-def rescale(gains: NDArray[np.complex128], scale: FluxScale) -> NDArray[np.complex128]:
-    """Bring the values of G to the scale: V = g g* M, so that fluxes too high by a factor mean gains too low."""
-    return np.asarray(gains * sqrt(scale.factor))
+    V = g g* M: flux densities too high by a factor mean gains too low by its root.
+    """
+    factor = sqrt(scale.factor)
+    return replace(
+        gains,
+        values=gains.values * factor,
+        error=(gains.error * factor).astype(np.float32),
+        history=(*gains.history, scale.text),
+        facts=gains.facts | {"flux_scale": scale.as_json()},
+    )
 
 
 class FluxFit:
@@ -161,12 +161,17 @@ class FluxFit:
     def __init__(self, n_sources: int) -> None:
         self._normal = np.zeros((n_sources, n_sources))
         self._right = np.zeros(n_sources)
+        self._square = 0.0
+        self._n = 0
 
     def add(
         self, visibilities: NDArray[np.complexfloating], weights: ArrayLike, models: Sequence[NDArray[Any]]
     ) -> None:
         """Add a block; weights are 1/sigma^2 of a real part, 0 where flagged [1/Jy^2], and broadcast."""
-        weighted = [np.asarray(weights) * np.conj(model) for model in models]
+        every = np.broadcast_to(np.asarray(weights, np.float64), visibilities.shape)
+        self._square += float(np.sum(every * abs(visibilities) ** 2))
+        self._n += 2 * int(np.count_nonzero(every))
+        weighted = [every * np.conj(model) for model in models]
         for s, row in enumerate(weighted):
             self._right[s] += float(np.sum((row * visibilities).real))
             for t, model in enumerate(models[: s + 1]):
@@ -183,10 +188,12 @@ class FluxFit:
             error[seen] = np.sqrt(np.diag(covariance))
         return ratio, error
 
-
-def scaled_history(solutions: Solutions, scale: FluxScale) -> tuple[str, ...]:
-    """Give a table's history with its scale stated."""
-    return (*solutions.history, scale.text)
+    @property
+    def reduced_chi2(self) -> float:
+        """Mean square of what the sources do not explain, over what the weights say; 1 if weights are 1/sigma^2."""
+        ratio, _ = self.solve()
+        explained = float(np.nansum(ratio * self._right))
+        return max(0.0, self._square - explained) / max(1, self._n - ratio.size)
 
 
 def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

@@ -10,12 +10,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dsa110_contimg.calibration.calibrate import calibrate
 from dsa110_contimg.calibration.choice import choose_calibrator, crossing
-from dsa110_contimg.calibration.flux_scale import scale_from_calibrator
+from dsa110_contimg.calibration.ensemble import calibrate_to_scale, nearby
 from dsa110_contimg.calibration.grading import Verdict
 from dsa110_contimg.calibration.keeping import Origin, judge, keep, read_delays
-from dsa110_contimg.calibration.sky_model import ModelSource
 from dsa110_contimg.catalogue.candidates import Strip
 from dsa110_contimg.catalogue.tables import read_sources
 from dsa110_contimg.config.logs import stage_line
@@ -75,11 +73,10 @@ def _solve(
     description = context.description
     options = description.options.get("solve", {})
     source = choice.chosen.candidate.calibrator
-    catalogue = read_sources(Path(options["catalogue"])) if options.get("catalogue") else None
+    catalogue = nearby(read_sources(Path(options["catalogue"])), info) if options.get("catalogue") else None
     said: dict[str, Any] = {"calibrator": source.label, "choice": choice.why}
     try:
-        model = ModelSource(source.label, source.ra_deg, source.dec_deg, source.spectrum)
-        found = calibrate(info.path, settings, model, catalogue)
+        found, scale = calibrate_to_scale(info, settings, choice.chosen.candidate, catalogue)
         verdict = judge(found, info, _previous_delays(options, state, info))
     except CalibrationError as error:
         log.warning("%s: nothing can be solved on %s: %s", description.group, source.label, error)
@@ -88,7 +85,7 @@ def _solve(
         log.warning("%s: the solutions on %s are %s: they are not kept", description.group, source.label, verdict)
         return said | verdict.as_json()
     directory = context.work / calibration_name(description.group, source.label, description.attempt_id)
-    scale = scale_from_calibrator(choice.chosen.candidate)
+    log.info("%s: %s", description.group, scale.text)
     keep(directory, found, verdict, info, Origin(description.group, state, scale, choice.why))
     context.made.append(Made(directory, CALIBRATION))
     return said | _summary(verdict, directory)
