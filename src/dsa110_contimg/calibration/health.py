@@ -31,6 +31,8 @@ _FAINT = 0.5
 _BETTER = 1.03
 # So much more noise than the array's median is worth naming.
 _NOISY = 2.0
+# No receiver is better: data with less have no noise at all, and then no noisy antennas.
+_LEAST_SEFD_JY = 100.0
 
 
 class Ailment(NamedTuple):
@@ -223,7 +225,7 @@ def _verdict(signs: Signs, k: int, pol: int, min_snr: float, usual_jy: float) ->
         return "unstable", "its phase moves through the group as no gain should"
     if signs.channel_snr[k, pol] < min_snr:
         return "weak", f"signal-to-noise ratio in a channel under {min_snr:g}; kept with its error"
-    if signs.sefd_jy[k, pol] > _NOISY * usual_jy:
+    if signs.sefd_jy[k, pol] > _NOISY * max(usual_jy, _LEAST_SEFD_JY):
         return "noisy", f"over {_NOISY:g} times the system equivalent flux density of the others"
     return None
 

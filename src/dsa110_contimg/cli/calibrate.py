@@ -38,7 +38,7 @@ def calibrate(
         float | None, typer.Option(metavar="X", help="An antenna below it is marked as weak (3).")
     ] = None,
     smooth_snr: Annotated[
-        float | None, typer.Option(metavar="X", help="Smooth bandpasses below it over channels (100; 0 never).")
+        float | None, typer.Option(metavar="X", help="Smooth bandpasses below it over channels (120; 0 never).")
     ] = None,
     beam: Annotated[
         str | None, typer.Option(metavar="MODEL", help="airy, tapered or gaussian:FWHM (deg at 1.4 GHz).")

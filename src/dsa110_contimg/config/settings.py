@@ -222,7 +222,7 @@ class CalibrateSettings(_Section):
         3.0, ge=0, allow_inf_nan=False, description="An antenna below it in the median channel is marked as weak."
     )
     smooth_snr: Number = Field(
-        100.0,
+        120.0,
         ge=0,
         allow_inf_nan=False,
         description="Smooth the bandpass over channels (16 at most) where its signal-to-noise ratio is less; 0: never.",
