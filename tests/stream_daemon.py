@@ -61,6 +61,7 @@ class Stream:
         } | settings  # fmt: skip
         self.process = None
         self.arguments = []
+        self.covered = True  # coverage slows everything down
 
     def write(self, number, **kwargs):
         """Write a group straight under its names."""
@@ -74,7 +75,8 @@ class Stream:
 
     def environment(self):
         said = {f"DSA110_CONTIMG_STREAM__{key.upper()}": str(value) for key, value in self.settings.items()}
-        return os.environ | said | {"PYTHONPATH": str(SOURCE), "NUMBA_NUM_THREADS": "1"}
+        shell = {key: value for key, value in os.environ.items() if self.covered or not key.startswith("COV")}
+        return shell | said | {"PYTHONPATH": str(SOURCE), "NUMBA_NUM_THREADS": "1"}
 
     def command(self, *more):
         places = ("--input", self.incoming, "--output", self.ms, "--state", self.state, "--scratch", self.scratch)

@@ -29,8 +29,10 @@ class Resources:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_ten_hours_leave_nothing_behind(tmp_path):
     stream = Stream(tmp_path)
+    stream.covered = False
     with stream:
         for number in range(WARM):
             stream.write(number)
@@ -91,6 +93,7 @@ def give_it_a_past(path):
 @pytest.mark.slow
 def test_a_daemon_with_a_long_past_is_back_within_ten_seconds(tmp_path):
     stream = Stream(tmp_path, workers=1)
+    stream.covered = False
     stream.state.mkdir()
     give_it_a_past(stream.state / LEDGER_NAME)
     stream.write(0)
