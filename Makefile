@@ -37,6 +37,8 @@ lint: $(DEV_STAMP)  ## style, types, and which room may import which
 bench: $(DEV_STAMP)  ## time a full group, ours and the peer's side by side; and the stream
 	@echo "== bench: convert a full group (minutes, and 10 GB of disk)"
 	@$(PY) benchmarks/bench_convert.py
+	@echo "== bench: solve a full calibrator group, and apply"
+	@$(PY) benchmarks/bench_calibrate.py
 	@echo "== bench: the stream, and the ledger with 100,000 groups (minutes)"
 	@$(PY) benchmarks/bench_stream.py
 	@$(PY) benchmarks/bench_ledger.py
@@ -68,6 +70,7 @@ $(RUN_STAMP): pyproject.toml constraints.txt | $(PY)
 	@$(PIP) --no-build-isolation --editable .
 	@echo "== .venv: compiling the kernels"
 	@$(PY) -c 'from dsa110_contimg.conversion.kernels import compile_kernels; compile_kernels()'
+	@$(PY) -c 'from dsa110_contimg.calibration.compiled import compile_kernels; compile_kernels()'
 	@touch $@
 
 $(DEV_STAMP): $(RUN_STAMP)
