@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 TRANSIT = "transit"
+TIE = "tie"
 NO_SET = "no calibration set may be used"
 """How the message of a `NoCalibrationError` of this module begins."""
 _STALE_TIMES = 2.0
