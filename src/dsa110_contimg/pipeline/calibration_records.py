@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dsa110_contimg.calibration.ladder import NO_SET, TIE, SetRecord, choose_sets
+from dsa110_contimg.calibration.ladder import NO_SET, TIE, SetRecord, climb, ranges_of
 from dsa110_contimg.calibration.sets import read_set
 from dsa110_contimg.calibration.validity import REACH_D, Validity, validity
 from dsa110_contimg.errors import NoCalibrationError
@@ -35,15 +37,21 @@ _AROUND_D = 2.1 * REACH_D
 _MOST_FAILURES = 2000
 
 
-class Standing(NamedTuple):
+@dataclass(frozen=True)
+class Standing:
     """What there is to choose from at a time: the sets around it, and how the telescope stood."""
 
     records: tuple[SetRecord, ...]
     states: tuple[CorrelatorState, ...]
 
-    def choose(self, mjd: float, state: CorrelatorState, reach_d: float = REACH_D) -> Chosen:
+    @cached_property
+    def ranges(self) -> dict[str, Validity]:
+        """From when until when each set may be used, by its name."""
+        return ranges_of(self.records, self.states)
+
+    def choose(self, mjd: float, state: CorrelatorState) -> Chosen:
         """Climb the ladder; errors as of `choose_sets`."""
-        return choose_sets(self.records, mjd, state, self.states, reach_d)
+        return climb(self.records, mjd, state, self.ranges)
 
     def as_json(self) -> dict[str, Any]:
         """Return the same for a job's description."""
