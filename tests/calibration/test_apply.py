@@ -211,3 +211,24 @@ def test_sigmas_that_were_left_half_written_are_made_anew(tmp_path):
     apply_in_place(ms, SOLUTIONS)
     weights = before["WEIGHT_SPECTRUM"]
     np.testing.assert_allclose(read(ms)["SIGMA_SPECTRUM"], 1 / np.sqrt(weights), rtol=1e-6)
+
+
+def test_what_was_interrupted_says_so_and_is_done_anew(ms, tmp_path):
+    def stop(nbytes):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        apply_in_place(ms, SOLUTIONS, progress=stop)
+    assert "not to be used" in state_of(ms)
+    apply_in_place(ms, SOLUTIONS)
+    assert "K of 3C 286" in state_of(ms)
+    (tmp_path / "b").mkdir()
+    fresh = fill(tmp_path / "b" / "b.ms", "WEIGHT_SPECTRUM" in read(ms))
+    apply_in_place(fresh, SOLUTIONS)
+    for column, values in read(fresh).items():
+        np.testing.assert_array_equal(read(ms)[column], values, err_msg=column)
+
+
+def state_of(ms):
+    with ct.table(str(ms), ack=False) as table:
+        return table.getcolkeyword("CORRECTED_DATA", "CALIBRATION")

@@ -1,9 +1,10 @@
-"""After the kernels are compiled, solving compiles nothing more."""
+"""After the kernels are compiled, solving and applying compile nothing more."""
 
 import numpy as np
 
 from calibrator_group import observe_calibrator
-from dsa110_contimg.calibration import blocks, spectra, stefcal, sums
+from dsa110_contimg.calibration import apply_kernels, blocks, spectra, stefcal, sums
+from dsa110_contimg.calibration.apply import calibrated_blocks
 from dsa110_contimg.calibration.calibrate import calibrate
 from dsa110_contimg.calibration.compiled import compile_kernels
 from dsa110_contimg.calibration.sky_tie import tie_to_sky
@@ -16,6 +17,8 @@ KERNELS = {
     "add fitting": sums._add_fitting,
     "blocks": blocks._add,
     "spectra": spectra._add,
+    "apply": apply_kernels.correct,
+    "weigh": apply_kernels.scale_weights,
 }
 
 
@@ -23,7 +26,7 @@ def compiled():
     return {name: len(kernel.signatures) for name, kernel in KERNELS.items()}
 
 
-def test_solving_finds_all_its_kernels_compiled(tmp_path):
+def test_solving_and_applying_find_all_their_kernels_compiled(tmp_path):
     compile_kernels()
     before = compiled()
     assert all(before.values())
@@ -33,5 +36,6 @@ def test_solving_finds_all_its_kernels_compiled(tmp_path):
     catalogue = read_sources(tmp_path / "sky.json")
     found = calibrate(group.ms, CalibrateSettings(), group.calibrator, catalogue)
     assert np.count_nonzero(["exchanged" in text for text in found.ailments]) == 2
+    assert len(list(calibrated_blocks(group.ms, found.tables))) == 4
     tie_to_sky(group.ms, found.tables, catalogue, CalibrateSettings())
     assert compiled() == before

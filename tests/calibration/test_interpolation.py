@@ -94,6 +94,17 @@ def test_a_flagged_solution_is_passed_over():
     assert (found.values[3] == 1).all()
 
 
+def test_a_channel_is_missing_if_it_is_at_either_side():
+    b = make("B", DESCRIPTION, (0, 5))
+    b.flags[1, 0, 3] = True
+    b.flags[1, 2] = True
+    curve = GainCurve([b], FREQ_HZ, max_gap_hz=0)
+    assert np.flatnonzero(curve.at(TIMES[2]).missing[0, :, 0]).tolist() == [3]
+    assert not curve.at(TIMES[0] - 1).missing[0].any()
+    # An antenna that is missing altogether has the gains that it had.
+    np.testing.assert_allclose(curve.at(TIMES[4]).values[2], b.values[0, 2])
+
+
 def straight_band(**changes):
     b = make("B", DESCRIPTION, **changes)
     b.values[:] = (np.linspace(1, 2, 24) * np.exp(1j * np.linspace(-6, 6, 24)))[:, None]

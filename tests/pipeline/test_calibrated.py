@@ -178,3 +178,24 @@ def test_the_stream_takes_groups_from_files_to_calibrated_data(tmp_path):
     assert stream.strays() == []
     for found in look(ms, calibrated_blocks(ms, read_tables(item.path)), night.sources)[1:]:
         assert found.ratio == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_group_is_tied_to_its_sky_where_that_is_wanted(tmp_path, night):
+    bench = Bench(tmp_path, night, tie="phase")
+    for gid in bench.groups:
+        bench.run(gid)
+    ties = [item for item in bench.ledger.calibrations() if item.kind == "tie"]
+    (transit,) = [item for item in bench.ledger.calibrations() if item.kind == "transit"]
+    assert {item.group_id for item in ties} <= set(bench.groups)
+    for gid in bench.groups:
+        said = facts_of(bench.ms(gid))
+        assert said["calibration"]["sets"] == [transit.name]
+        if said["calibration"]["tie"] is None:
+            assert said["tie_refused"]
+        else:
+            assert [use.rung for use in bench.ledger.calibrated_by(gid)] == ["good-of-the-day", "tie"]
+            assert said["calibration"]["tie"] in {item.name for item in ties}
+    last = next(item for item in ties if item.group_id == bench.groups[1])
+    ms = bench.ms(bench.groups[1])
+    for found in look(ms, calibrated_blocks(ms, read_tables(last.path)), night.sources)[1:]:
+        assert found.ratio == pytest.approx(1.0, abs=0.03)

@@ -3,7 +3,7 @@
 As CASA's ``linear`` does, between two solutions the amplitude and the phase go straight, the phase the shorter way;
 before the first and after the last solution the nearest holds. Unlike CASA's, a phase that moves by more than a limit,
 in the mean over the band, is not interpolated: which way it went is not known, and the nearer solution holds. A flagged
-solution is passed over for its neighbours in time; over flagged channels only narrow gaps are bridged.
+solution is passed over for its neighbours in time; of flagged channels only narrow gaps are bridged, along the band.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def refer(solutions: Solutions, antenna: int) -> Solutions:
 
 
 class _TimeCurve:
-    """One kind of solution at any time: of each antenna, channel and polarization the good solutions around it."""
+    """One kind of solution at any time: of each antenna and polarization the solutions around it."""
 
     def __init__(self, solutions: Solutions, max_step_rad: float) -> None:
         self._is_delay = solutions.kind == "K"
@@ -155,12 +155,14 @@ class _TimeCurve:
         self._max_step_rad = max_step_rad
         self._times_mjd = solutions.times_mjd
         self._values = solutions.values
-        self._missing: NDArray[np.bool_] = np.logical_and.reduce(solutions.flags, axis=0)
+        self._flags = solutions.flags
+        # A time without a solution in any channel is passed over, but a channel is not: one channel's gain from one
+        # time and its neighbours' from between two would not fit together.
+        none = solutions.flags.all(axis=2, keepdims=True)
         index = np.arange(self._times_mjd.size).reshape(-1, 1, 1, 1)
-        last = self._times_mjd.size - 1
-        #: Index of the last good solution up to each time, -1 if none; and of the first from it on, T if none.
-        self._before = np.maximum.accumulate(np.where(solutions.flags, -1, index), axis=0)
-        self._after = np.minimum.accumulate(np.where(solutions.flags, last + 1, index)[::-1], axis=0)[::-1]
+        #: Index of the last solution up to each time, -1 if none; and of the first from it on, T if none.
+        self._before = np.maximum.accumulate(np.where(none, -1, index), axis=0)
+        self._after = np.minimum.accumulate(np.where(none, index.size, index)[::-1], axis=0)[::-1]
 
     @property
     def is_constant(self) -> bool:
@@ -168,32 +170,33 @@ class _TimeCurve:
         return bool(self._times_mjd.size == 1)
 
     def at(self, mjd: float, freq_hz: NDArray[np.float64]) -> Gains:
-        """Gains at a moment, shapes (A, C, P); of G and K C may be 1."""
-        values = self._values[0] if self.is_constant else self._interpolate(mjd)
+        """Gains at a moment, shapes (A, C, P); of G C is 1."""
+        values, missing = (self._values[0], self._flags[0]) if self.is_constant else self._interpolate(mjd)
         if self._is_delay:
             values = np.exp(2j * np.pi * values * (freq_hz - self._reference_hz)[:, None])
-        return Gains(np.where(self._missing, 1.0 + 0j, values), self._missing)
+        return Gains(np.where(missing, 1.0 + 0j, values), missing)
 
-    def _interpolate(self, mjd: float) -> NDArray[Any]:
+    def _interpolate(self, mjd: float) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Values and what is missing, (A, C, P)."""
         times = self._times_mjd
         k = int(np.searchsorted(times, mjd, side="right"))
-        first = np.full(self._missing.shape, -1)
-        # The solutions around the moment; where one side has none, the other side's stands for both.
-        before = self._before[k - 1] if k else first
-        after = self._after[k] if k < times.size else first + times.size + 1
+        # The solutions around the moment (A, 1, P); where one side has none, the other side's stands for both.
+        before = self._before[k - 1] if k else np.full_like(self._before[0], -1)
+        after = self._after[k] if k < times.size else np.full_like(self._after[0], times.size)
         before, after = np.where(before < 0, after, before), np.where(after >= times.size, before, after)
         before, after = (np.clip(index, 0, times.size - 1) for index in (before, after))
         start, end = (np.take_along_axis(self._values, index[None], axis=0)[0] for index in (before, after))
+        missing = np.logical_or(*(np.take_along_axis(self._flags, index[None], axis=0)[0] for index in (before, after)))
         span = times[after] - times[before]
         part = np.clip(np.divide(mjd - times[before], span, out=np.zeros(span.shape), where=span > 0), 0, 1)
         if self._is_delay:
-            return np.asarray(start + part * (end - start))
+            return start + part * (end - start), missing
         turn = end * start.conj()
         # How far a phase went is asked of the band as a whole: no channel goes another way than its neighbours.
-        far = np.abs(np.angle(np.where(self._missing, 0, turn).sum(axis=1, keepdims=True))) > self._max_step_rad
+        far = np.abs(np.angle(np.where(missing, 0, turn).sum(axis=1, keepdims=True))) > self._max_step_rad
         part_of_phase, step = np.where(far, np.rint(part), part), np.angle(turn)
         amplitude = np.abs(start) + part * (np.abs(end) - np.abs(start))
-        return np.asarray(amplitude * np.exp(1j * (np.angle(start) + part_of_phase * step)))
+        return amplitude * np.exp(1j * (np.angle(start) + part_of_phase * step)), missing
 
 
 def _product(one: Gains, other: Gains) -> Gains:

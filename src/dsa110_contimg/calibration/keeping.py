@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dsa110_contimg.calibration.casa_tables import read_caltable, write_caltable
 from dsa110_contimg.calibration.figures import Drawn, draw_set
 from dsa110_contimg.calibration.grading import Grade, grade
+from dsa110_contimg.calibration.ladder import TRANSIT
 from dsa110_contimg.calibration.measures import Judged, measure
 from dsa110_contimg.calibration.sets import FIGURES, CalibrationSet, read_set, table_name
 
@@ -26,12 +27,18 @@ _SHOWN = ("reference_antenna", "reference_chosen", "model_sources", "model_appar
 
 
 class Origin(NamedTuple):
-    """Where a set comes from: its group, how the telescope stood, what its janskys rest on, why this calibrator."""
+    """Where a set comes from.
+
+    Its group, how the telescope stood, what its janskys rest on, why this calibrator; another label than the field's
+    name, and another kind than a transit.
+    """
 
     group: str
     state: CorrelatorState
     scale: FluxScale
     choice: str = ""
+    label: str = ""
+    kind: str = TRANSIT
 
 
 def judge(found: SolutionSet, info: MsInfo, previous_delays: Solutions | None = None) -> Grade:
@@ -86,12 +93,13 @@ def keep(directory: Path, found: SolutionSet, verdict: Grade, info: MsInfo, orig
     made = CalibrationSet(
         name=directory.name,
         group=origin.group,
-        calibrator=found.bandpass.field_name,
+        calibrator=origin.label or found.bandpass.field_name,
         mid_mjd=float(info.times_mjd.mean()),
         state=origin.state,
         grade=verdict.as_json(),
         flux_scale=origin.scale.as_json(),
         kinds=tuple(table.kind for table in found.tables),
+        kind=origin.kind,
         facts={"choice": origin.choice, "ms": info.path.name, **_known(facts)},
     )
     made.write(directory)

@@ -14,14 +14,15 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dsa110_contimg.calibration.validity import REACH_D, validity
+from dsa110_contimg.calibration.validity import REACH_D, Validity, validity
 from dsa110_contimg.errors import NoCalibrationError
 from dsa110_contimg.telescope.correlator import STRIP_DEG, CorrelatorState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 TRANSIT = "transit"
+TIE = "tie"
 NO_SET = "no calibration set may be used"
 """How the message of a `NoCalibrationError` of this module begins."""
 _STALE_TIMES = 2.0
@@ -141,8 +142,27 @@ def choose_sets(
     NoCalibrationError
         None may be used; it says why for each of the nearest.
     """
+    known = list(records)
+    return climb(known, mjd, state, ranges_of(known, states, reach_d), reach_d)
+
+
+def ranges_of(
+    records: Iterable[SetRecord], states: Sequence[CorrelatorState], reach_d: float = REACH_D
+) -> dict[str, Validity]:
+    """Say for each set, by its name, from when until when it may be used, be it stale."""
+    return {record.name: validity(record.mid_mjd, record.state, states, _STALE_TIMES * reach_d) for record in records}
+
+
+def climb(
+    records: Iterable[SetRecord],
+    mjd: float,
+    state: CorrelatorState,
+    ranges: Mapping[str, Validity],
+    reach_d: float = REACH_D,
+) -> Chosen:
+    """Climb down the ladder, the ranges of the sets being known; otherwise as `choose_sets`."""
     nearest_first = sorted(records, key=lambda record: abs(record.mid_mjd - mjd))
-    refusals = {record.name: _refusal(record, mjd, state, states, reach_d) for record in nearest_first}
+    refusals = {record.name: _refusal(record, mjd, state, ranges[record.name], reach_d) for record in nearest_first}
     refused = tuple(f"{name}: {why}" for name, why in refusals.items() if why)
     fit = [record for record in nearest_first if not refusals[record.name]]
     for rung in Rung:
@@ -157,16 +177,13 @@ def choose_sets(
     )
 
 
-def _refusal(
-    record: SetRecord, mjd: float, state: CorrelatorState, states: Sequence[CorrelatorState], reach_d: float
-) -> str:
+def _refusal(record: SetRecord, mjd: float, state: CorrelatorState, known: Validity, reach_d: float) -> str:
     if record.kind != TRANSIT:
         return "it ties one group alone to its sky"
     if abs(record.state.dec_deg - state.dec_deg) > STRIP_DEG:
         return f"of another strip, {record.state.dec_deg:.2f} deg"
     if abs(record.mid_mjd - mjd) > _STALE_TIMES * reach_d:
         return f"{abs(record.mid_mjd - mjd):.1f} days away"
-    known = validity(record.mid_mjd, record.state, [*states, state], _STALE_TIMES * reach_d)
     if known.covers(mjd) and not record.state.changes(state):
         return ""
     changes = "; ".join(record.state.changes(state))

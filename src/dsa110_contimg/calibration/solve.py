@@ -95,7 +95,6 @@ class Solved(NamedTuple):
 class _FirstLook(NamedTuple):
     """What the first look at the data gives."""
 
-    sums: Sums
     power: NDArray[np.float32]
     delays: Delays
     bandpass: Stefcal
@@ -189,7 +188,7 @@ def _first_look(observed: Observed, baselines: Baselines, settings: CalibrateSet
     near = np.arange(info.n_channels) * delays.coarse.gains.shape[1] // info.n_channels
     begin = delays.coarse.gains[:, near] * delays.phasors(info.freq_hz)
     bandpass = stefcal(sums.cross, sums.power, baselines.pairs, begin, robust_rounds=rounds)
-    return _FirstLook(sums, power, delays, bandpass, strength, start)
+    return _FirstLook(power, delays, bandpass, strength, start)
 
 
 def _signs(

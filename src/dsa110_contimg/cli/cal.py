@@ -2,6 +2,7 @@
 
 import getpass
 import platform
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -107,6 +108,40 @@ def for_time(
     typer.echo(chosen.why)
     for line in chosen.refused:
         typer.echo(f"  not {line}")
+
+
+@app.command()
+def register(
+    ctx: typer.Context,
+    ms: Annotated[Path, typer.Argument(metavar="CAL_MS", help="Measurement Set of a calibrator, flagged.")],
+    catalogue: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Other sources of the field; sets.catalogue.")
+    ] = None,
+    state: StateDir = None,
+    output_dir: OutputDir = None,
+    as_json: Json = False,
+) -> None:
+    """Solve CAL_MS, judge the solutions, and register them as a set, as the stream does.
+
+    Exit status: 0 registered, 1 bad (it is not registered, and the last good set stays).
+    """
+    session = begin(ctx)
+    from dsa110_contimg.pipeline.register_set import register_set
+
+    settings = session.settings
+    with open_existing(session, state, output_dir) as ledger:
+        made = register_set(
+            ledger, ms, output_dir or settings.paths.ms, settings.calibrate, catalogue or settings.sets.catalogue
+        )
+    if as_json:
+        emit_json({"set": made.path, "grade": made.grade.as_json(), "scale": made.scale})
+    else:
+        typer.echo(f"{made.path or 'not registered'}: {made.grade}")
+        typer.echo(made.scale.text)
+        for antenna, said in made.grade.judged.antennas.items():
+            typer.echo(f"  antenna {antenna:4s} {'; '.join(said)}")
+    if made.path is None:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -262,6 +262,10 @@ class SetsSettings(_Section):
     least_flux_jy: Number = Field(
         1.0, gt=0, allow_inf_nan=False, description="Solve on transits of calibrators with this much through the beam."
     )
+    tie: Literal["never", "phase", "amplitude"] = Field(
+        "never",
+        description="Whether each group is tied to the sky of the catalogue: in phase alone, or in amplitude too.",
+    )
     corrected_data: bool = Field(False, description="Whether published Measurement Sets have CORRECTED_DATA too.")
 
 

@@ -75,7 +75,7 @@ class Examiner:
         self._outlook = outlook
         self._ms = OpenMs(outlook.ms)
         info = self._ms.info
-        self._detector = Detector(info.n_times, info.n_channels)
+        self._detector = Detector(info.n_times, info.n_channels, "baseline")
         self._window = sky_window(info.n_times, info.n_channels, info.channel_width_hz)
         self._has_powers = bool(np.isfinite(outlook.powers).any())
 

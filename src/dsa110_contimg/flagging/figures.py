@@ -66,7 +66,9 @@ def draw_history(history: History, out: BinaryIO) -> None:
     top, bottom = figure.subplots(2, 1, height_ratios=[2, 1], sharex=True)
     megahertz = history.freq_hz / 1e6
     extent = (megahertz[0], megahertz[-1], len(history.groups), 0)
-    shown = top.imshow(history.occupancy, aspect="auto", extent=extent, vmin=0, vmax=1, cmap=_map(), rasterized=True)
+    shown = top.imshow(
+        history.occupancy, aspect="auto", extent=extent, vmin=0, vmax=1, cmap=_map(), interpolation="nearest"
+    )
     figure.colorbar(shown, ax=top, label="fraction of samples with interference")
     top.set_ylabel("group")
     bottom.plot(megahertz, history.mean, color=_COLOURS[Reason.ARRAY], linewidth=0.8)
@@ -85,7 +87,9 @@ def _map() -> ListedColormap:
 def _draw_occupied(axes: Axes, found: Found, table: FlagTable) -> None:
     megahertz = found.info.freq_hz / 1e6
     extent = (megahertz[0], megahertz[-1], table.occupied.shape[0], 0)
-    shown = axes.imshow(table.occupied, aspect="auto", extent=extent, vmin=0, vmax=1, cmap=_map(), rasterized=True)
+    shown = axes.imshow(
+        table.occupied, aspect="auto", extent=extent, vmin=0, vmax=1, cmap=_map(), interpolation="nearest"
+    )
     axes.figure.colorbar(shown, ax=axes, label="baselines with interference")
     axes.set(ylabel="integration", xlabel="frequency [MHz]")
 
@@ -127,4 +131,4 @@ def _draw_antennas(axes: Axes, found: Found, table: FlagTable) -> None:
         )
     step = -(-places.size // _MOST_NAMES)
     axes.set_xticks(places[::step], table.antennas[::step], fontsize=8, rotation=90)
-    axes.set(xlabel="station", ylabel="flagged", ylim=(0, 1.35), xlim=(-1, places.size))
+    axes.set(xlabel="station", ylabel="flagged", ylim=(0, 1.6), xlim=(-1, places.size))

@@ -160,7 +160,7 @@ def _find_interference(
     progress: Callable[[float], object],
 ) -> bool:
     """Mark interference, and judge what antennas hear without it; return whether that could be told."""
-    detector = Detector(info.n_times, info.n_channels)
+    detector = Detector(info.n_times, info.n_channels, "array")
     sky = smooth_part(seen.band)
     known = find_in_band(seen.band, sky, detector)
     outlook = Outlook(ms, seen.first, seen.second, seen.powers, patients.sick.copy(), known, np.sqrt(sky))

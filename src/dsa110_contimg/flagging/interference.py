@@ -9,7 +9,7 @@ aoflagger's low-pass filter looks at masked samples too.
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import aoflagger
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-STRATEGIES = ("strong.lua", "faint.lua")
+PASSES = ("strong", "faint")
 # With fewer good samples than this there is no noise to measure.
 _FEWEST_SAMPLES = 32
 
@@ -29,12 +29,14 @@ class Detector:
     ----------
     n_times, n_channels : int
         Their size.
+    kind : {"array", "baseline"}
+        What they are of: the mean of the array, with little noise, or one baseline.
     """
 
-    def __init__(self, n_times: int, n_channels: int) -> None:
+    def __init__(self, n_times: int, n_channels: int, kind: Literal["array", "baseline"]) -> None:
         self._flagger = aoflagger.AOFlagger()
         folder = files("dsa110_contimg.flagging") / "strategies"
-        self._strategies = [self._flagger.load_strategy_file(str(folder / name)) for name in STRATEGIES]
+        self._strategies = [self._flagger.load_strategy_file(str(folder / f"{kind}_{name}.lua")) for name in PASSES]
         # aoflagger's images are channels high and times wide.
         self._image = self._flagger.make_image_set(n_times, n_channels, 1)
         self._mask = self._flagger.make_flag_mask(n_times, n_channels)

@@ -4,7 +4,7 @@ The band is looked at through the correlation coefficient rho = V_ij / sqrt(V_ii
 passbands: noise gives |rho|^2 = 1 / (dnu dt) in every channel. Its mean over all baselines shows interference an
 order of magnitude fainter than one baseline does (the idea of Wilensky et al. 2019, PASP 131, 114507). So that a
 calibrator does not drown it, and a fault of one baseline does not enter it, each baseline counts relative to its own
-median, and with no more than `CLIP`.
+median, and with no more than `CLIP`; antennas that stand out from the others in a channel do not count there.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CLIP = 8.0
 # The median of exponentially distributed noise, relative to its mean.
 _MEDIAN_OF_NOISE = float(np.log(2.0))
+# An antenna stands out if its mean power is so many times the median antenna's, and so many standard deviations above.
+_STANDS_OUT, _STANDS_OUT_SIGMA = 1.5, 6.0
 # So many integrations, and every so many channels, are enough for a median.
 _MEDIAN_TIMES, _MEDIAN_STEP = 5, 4
 
@@ -88,7 +90,7 @@ def survey(ms: OpenMs, progress: Callable[[], object] = lambda: None) -> Survey:
     shape = (info.n_times, info.n_baselines, info.n_channels, len(info.correlations))
     reasons = np.zeros(shape, np.uint8)
     powers = np.full((info.n_times, antennas.size, *shape[2:]), np.nan, np.float32)
-    total, count = np.zeros((info.n_times, info.n_channels)), np.zeros((info.n_times, info.n_channels))
+    band = np.full((info.n_times, info.n_channels), np.nan)
     lacks, nowhere = np.zeros((info.n_baselines, shape[3]), np.int64), np.zeros(shape[3], np.int64)
     noise = noise_of_baselines(ms, first, second)
     for time in range(info.n_times):
@@ -97,10 +99,10 @@ def survey(ms: OpenMs, progress: Callable[[], object] = lambda: None) -> Survey:
         everywhere = missing.all(axis=0)
         lacks += (missing & ~everywhere).sum(axis=1)
         nowhere += everywhere.sum(axis=0)
-        add_to_band(data, reasons[time], _scale(powers[time]), noise, first, second, total[time], count[time])
+        total, count = np.zeros((2, antennas.size, info.n_channels))
+        add_to_band(data, reasons[time], _scale(powers[time]), noise, first, second, total, count)
+        band[time] = of_array(total, count)
         progress()
-    band = np.full(total.shape, np.nan)
-    np.divide(total, count, out=band, where=count > 0)
     there = np.maximum(info.n_times * info.n_channels - nowhere, 1)
     return Survey(antennas, first, second, reasons, powers, band, _of_antennas(lacks / there, first, second))
 
@@ -187,7 +189,7 @@ def add_to_band(
     total: NDArray[np.float64],
     count: NDArray[np.float64],
 ) -> None:
-    """Add the powers of one integration's cross-correlations to the band's.
+    """Add the powers of one integration's cross-correlations to those of their antennas.
 
     Parameters
     ----------
@@ -201,7 +203,7 @@ def add_to_band(
         Mean power of a baseline's noise then; one for which it is not positive does not count.
     first, second : (B,) int64
         Positions of a baseline's antennas in `scale`.
-    total, count : (C,) float64
+    total, count : (A, C) float64
         Are added to.
     """
     n_baselines, n_channels, n_corr = data.shape
@@ -217,8 +219,34 @@ def add_to_band(
                 amplitude = scale[i, c, p] * scale[j, c, p]
                 power = (value.real * value.real + value.imag * value.imag) * amplitude * amplitude / noise[b, p]
                 if reasons[b, c, p] == 0 and np.isfinite(power):
-                    total[c] += min(power, CLIP)
-                    count[c] += 1.0
+                    for k in (i, j):
+                        total[k, c] += min(power, CLIP)
+                        count[k, c] += 1.0
+
+
+def of_array(total: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean power of the array in each channel, from sums (A, C) over each antenna's baselines; NaN without data.
+
+    Interference that enters at one antenna is on all of its baselines, and so on one of each other antenna's: where an
+    antenna stands out, its sums are taken out of those of the others. (Baselines between two such antennas are taken
+    out twice: they are few.)
+    """
+    mean = np.full(total.shape, np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    usual = _median(mean)
+    limit = np.maximum(_STANDS_OUT, 1 + _STANDS_OUT_SIGMA / np.sqrt(np.maximum(count, 1))) * usual
+    sign = np.where(mean <= limit, 1, -1)
+    n_left = (sign * count).sum(axis=0)
+    band = usual
+    np.divide((sign * total).sum(axis=0), n_left, out=band, where=n_left > 0)
+    return band
+
+
+def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median over the first axis of what is not NaN; NaN where all is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.asarray(np.nanmedian(values, axis=0))
 
 
 def _of_antennas(

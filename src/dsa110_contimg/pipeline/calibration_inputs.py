@@ -28,19 +28,22 @@ def calibration_options(ledger: Ledger, settings: Settings, start_mjd: float) ->
     stages = settings.stream.stages
     options: dict[str, dict[str, Any]] = {}
     if "flag" in stages:
-        options["flag"] = settings.flag.model_dump(mode="json")
+        options["flag"] = {"settings": settings.flag.model_dump(mode="json"), "qa": str(settings.paths.qa.absolute())}
     if "solve" not in stages and "apply" not in stages:
         return options
     around = standing(ledger, start_mjd, start_mjd).as_json()
     catalogue = settings.sets.catalogue
-    options["solve"] = {
+    model = {
         "settings": settings.calibrate.model_dump(),
-        "least_flux_jy": settings.sets.least_flux_jy,
         "catalogue": None if catalogue is None else str(catalogue.absolute()),
-        "sets": around["sets"],
     }
-    applied = {"settings": settings.apply.model_dump(), "corrected_data": settings.sets.corrected_data}
-    options["apply"] = applied | around
+    options["solve"] = {**model, "least_flux_jy": settings.sets.least_flux_jy, "sets": around["sets"]}
+    options["tie"] = {**model, "tie": settings.sets.tie}
+    options["apply"] = {
+        "settings": settings.apply.model_dump(),
+        "corrected_data": settings.sets.corrected_data,
+        **around,
+    }
     return options
 
 

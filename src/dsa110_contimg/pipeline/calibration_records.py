@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dsa110_contimg.calibration.ladder import NO_SET, SetRecord, choose_sets
+from dsa110_contimg.calibration.ladder import NO_SET, TIE, SetRecord, climb, ranges_of
 from dsa110_contimg.calibration.sets import read_set
 from dsa110_contimg.calibration.validity import REACH_D, Validity, validity
 from dsa110_contimg.errors import NoCalibrationError
@@ -35,15 +37,21 @@ _AROUND_D = 2.1 * REACH_D
 _MOST_FAILURES = 2000
 
 
-class Standing(NamedTuple):
+@dataclass(frozen=True)
+class Standing:
     """What there is to choose from at a time: the sets around it, and how the telescope stood."""
 
     records: tuple[SetRecord, ...]
     states: tuple[CorrelatorState, ...]
 
-    def choose(self, mjd: float, state: CorrelatorState, reach_d: float = REACH_D) -> Chosen:
+    @cached_property
+    def ranges(self) -> dict[str, Validity]:
+        """From when until when each set may be used, by its name."""
+        return ranges_of(self.records, self.states)
+
+    def choose(self, mjd: float, state: CorrelatorState) -> Chosen:
         """Climb the ladder; errors as of `choose_sets`."""
-        return choose_sets(self.records, mjd, state, self.states, reach_d)
+        return climb(self.records, mjd, state, self.ranges)
 
     def as_json(self) -> dict[str, Any]:
         """Return the same for a job's description."""
@@ -136,33 +144,38 @@ def register_made(ledger: Ledger, manifest: Manifest, output: Path) -> None:
             item = calibration_of(output / made.name, made.checksum)
             if ledger.register_calibration(item):
                 mark_improvable(ledger, item)
+    products = [output / made.name for made in manifest.products if made.kind not in _NOT_CALIBRATED]
     for made in manifest.products:
         if made.kind == "ms":
-            _note(ledger, manifest, facts_of(output / made.name), output)
+            note(ledger, manifest.group, manifest.start_mjd, facts_of(output / made.name), products)
 
 
-def _note(ledger: Ledger, manifest: Manifest, facts: dict[str, Any], output: Path) -> None:
+def note(ledger: Ledger, group: str, start_mjd: float, facts: dict[str, Any], products: Sequence[Path]) -> None:
+    """Note what a group's Measurement Set says: how the telescope stood, and what calibrated its products."""
     if "correlator" in facts:
         state = CorrelatorState.from_json(facts["correlator"])
         correlator = state._asdict() | {"site": facts.get("site")}
-        ledger.note_observing(Observing(manifest.group, manifest.start_mjd, state.dec_deg, correlator))
+        ledger.note_observing(Observing(group, start_mjd, state.dec_deg, correlator))
     if facts.get("calibration"):
-        products = [output / made.name for made in manifest.products if made.kind not in _NOT_CALIBRATED]
-        ledger.record_calibrated(uses_of(manifest.group, products, facts["calibration"]))
+        ledger.record_calibrated(uses_of(group, products, facts["calibration"]))
 
 
 def uses_of(group: str, products: Sequence[Path], said: dict[str, Any]) -> list[Calibrated]:
     """Say what calibrated products, from what they say of it themselves (`applied_facts`)."""
+    found = [(name, said["rung"]) for name in said["sets"]]
+    if said.get("tie"):
+        found.append((said["tie"], TIE))
     return [
-        Calibrated(path.absolute(), group, name, said["rung"], bool(said["stale"]), said["why"])
+        Calibrated(path.absolute(), group, name, rung, bool(said["stale"]), said["why"])
         for path in products
-        for name in said["sets"]
+        for name, rung in found
     ]
 
 
-def applied_facts(chosen: Chosen) -> dict[str, Any]:
-    """Say in a product what calibrated it."""
+def applied_facts(chosen: Chosen, tie: str | None = None) -> dict[str, Any]:
+    """Say in a product what calibrated it: sets, and perhaps the one that ties it to its own sky."""
     return {
+        "tie": tie,
         "sets": [record.name for record in chosen.sets],
         "rung": chosen.rung.value,
         "stale": chosen.stale,
@@ -187,7 +200,7 @@ def find_improvable(ledger: Ledger, since_mjd: float, until_mjd: float) -> list[
     around = standing(ledger, since_mjd, until_mjd)
     retired = {item.name for item in ledger.calibrations(retired=True) if item.retired_utc is not None}
     for noted in ledger.observing(since_mjd, until_mjd):
-        used = ledger.calibrated_by(noted.group_id)
+        used = [item for item in ledger.calibrated_by(noted.group_id) if item.rung != TIE]
         try:
             chosen = around.choose(noted.start_mjd, state_of(noted))
         except NoCalibrationError:

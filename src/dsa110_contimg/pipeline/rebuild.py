@@ -13,12 +13,14 @@ from dsa110_contimg.conversion.grouping import find_groups
 from dsa110_contimg.conversion.listing import GroupListing
 from dsa110_contimg.errors import NoGroupsError
 from dsa110_contimg.ledger.adoption import Adopted
+from dsa110_contimg.ledger.calibration_decisions import retirements_file
 from dsa110_contimg.ledger.decisions import read_decisions
 from dsa110_contimg.ledger.ledger import Ledger
 from dsa110_contimg.ledger.lock import lock
 from dsa110_contimg.ledger.opening import open_ledger
 from dsa110_contimg.ledger.records import Decision, GroupSeen, mjd_of
 from dsa110_contimg.naming import group_start
+from dsa110_contimg.pipeline.calibration_rebuild import restore_sets
 from dsa110_contimg.pipeline.inventory import Found, find_products, seen_of
 
 log = logging.getLogger(__name__)
@@ -102,6 +104,7 @@ def _fill(
     n_decisions = ledger.restore_decisions(earlier)
     ledger.adopt_products(adopted.values())
     n_decisions += ledger.restore_decisions([item for item in understood if item not in earlier])
+    n_decisions += restore_sets(ledger, products, retirements_file(decisions))
     n_groups = len(known | set(by_group))
     n_products = sum(len(item.products) for item in adopted.values())
     return n_files, n_groups, n_products, n_decisions, [item for item in taken if isinstance(item, str)]

@@ -21,6 +21,7 @@ from dsa110_contimg.ms.subtables import add_history
 from dsa110_contimg.pipeline.calibration_records import CALIBRATION, Standing, applied_facts
 from dsa110_contimg.pipeline.measurement_set import add_facts, facts_of
 from dsa110_contimg.pipeline.stages import Moved
+from dsa110_contimg.pipeline.tie import tie_group
 from dsa110_contimg.storage.checksums import tree_bytes
 from dsa110_contimg.telescope.correlator import CorrelatorState
 
@@ -51,15 +52,17 @@ def run(context: JobContext) -> Moved:
     if chosen.stale:
         log.warning("%s: calibrated by a stale set: %s", description.group, chosen.why)
     context.solutions = solutions_of(chosen)
-    add_history(context.ms, [f"calibrated by {chosen.why}"], application="dsa110-contimg", command="apply")
+    tie = tie_group(context, info, state)
+    said = [f"calibrated by {chosen.why}"] + ([f"tied to its sky by {tie}"] if tie else [])
+    add_history(context.ms, said, application="dsa110-contimg", command="apply")
     n_written = 0
     if options.get("corrected_data"):
         names = ", ".join(record.name for record in chosen.sets)
-        said = ApplyOptions(**options.get("settings", {}))
+        how = ApplyOptions(**options.get("settings", {}))
         n_written = apply_in_place(
-            context.ms, context.solutions, said, source=names, workers=description.threads
+            context.ms, context.solutions, how, source=names, workers=description.threads
         ).n_bytes
-    add_facts(context.ms, {"calibration": applied_facts(chosen)})
+    add_facts(context.ms, {"calibration": applied_facts(chosen, tie)})
     n_bytes = tree_bytes(context.ms)
     stage_line(log, "apply", description.group, n_bytes, time.monotonic() - begun, attempt=description.attempt_id)
     return Moved(n_bytes, n_written)

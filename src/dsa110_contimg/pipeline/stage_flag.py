@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dsa110_contimg.config.logs import stage_line
 from dsa110_contimg.config.settings import FlagSettings
 from dsa110_contimg.flagging.flags import find_flags, write_flags
+from dsa110_contimg.flagging.history import leave_record
+from dsa110_contimg.flagging.reasons import Reason
+from dsa110_contimg.flagging.tables import tabulate
 from dsa110_contimg.flagging.versions import versions_directory
 from dsa110_contimg.pipeline.calibration_records import FLAG_VERSIONS
 from dsa110_contimg.pipeline.measurement_set import add_facts
@@ -25,14 +29,19 @@ def run(context: JobContext) -> Moved:
     """Flag the group's Measurement Set."""
     begun = time.monotonic()
     description = context.description
-    settings = FlagSettings(**description.options.get("flag", {}))
-    settings = settings.model_copy(update={"workers": description.threads})
+    options = description.options.get("flag", {})
+    settings = FlagSettings(**options.get("settings", {}) | {"workers": description.threads})
     found = find_flags(context.ms, settings)
     write_flags(found, "before the stage flag")
+    table = tabulate(found)
+    if options.get("qa"):
+        leave_record(found, table, settings.model_dump(), Path(options["qa"]))
     ailments = [str(item) for item in found.ailments]
     for text in ailments:
         log.warning("%s: %s", description.group, text)
-    add_facts(context.ms, {"flagging": {"ailments": ailments, "remarks": list(found.remarks)}})
+    by_reason = {reason.title: round(float(table.total[reason]), 6) for reason in Reason if table.total[reason] > 0}
+    said = {"ailments": ailments, "remarks": list(found.remarks), "fractions": by_reason}
+    add_facts(context.ms, {"flagging": said})
     context.made.append(Made(versions_directory(context.ms), FLAG_VERSIONS))
     n_bytes = tree_bytes(context.ms)
     stage_line(log, "flag", description.group, n_bytes, time.monotonic() - begun, attempt=description.attempt_id)

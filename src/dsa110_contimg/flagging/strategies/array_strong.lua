@@ -1,5 +1,5 @@
 --[[
-  Strong interference in an image of amplitudes whose median is 0: 24 times by 768 channels.
+  Strong interference in the mean power of the array, 24 times by 768 channels, from which the sky has been taken away.
 
   Nothing is fitted to the image yet, because a fit would follow what is strong. Frequency comes first: an emitter that
   is on in every other integration then goes one integration at a time, and does not take with it those between, as it

@@ -1,18 +1,17 @@
 --[[
-  Faint interference, where what is strong has been found and filled with 0.
+  Faint interference in the amplitude of one baseline, where what is strong has been found and filled with 0.
 
-  The background is what is smooth over 7 integrations (90 s) and 20 channels (5 MHz): the receivers' passband and the
-  sky. It is fitted to the whole band at once, and no subband is scaled to another: a level that steps from one subband
-  to the next is seen as it is.
+  The background is what is smooth over 2 integrations and 10 channels (2.4 MHz): the beats of a bright source with others
+  in the beam. What is as smooth as that and still interference is seen by the whole array.
 ]]
 
 aoflagger.require_min_version("3.0")
 
 function execute(input)
   local threshold = 1.0
-  local times, channels = 3, 4 -- samples that are averaged before the fit, for speed
+  local times, channels = 1, 2 -- samples that are averaged before the fit, for speed
   local window_times, window_channels = 21, 21 -- of the averaged image
-  local sigma_times, sigma_channels = 2.5, 5.0
+  local sigma_times, sigma_channels = 2.0, 5.0
 
   local background = input:copy()
   local small = aoflagger.downsample(background, times, channels, true)
