@@ -29,35 +29,55 @@ class Night(NamedTuple):
     catalogue: object
 
 
-def observe(base, name, dec_deg, *, n_groups=2, integrations=8, noise="auto", gains=11, day=60953.0, **options):
-    """Simulate a night; the targets are where the meridian is in the last group."""
+OFFSETS = ((0.12, 0.10, 1.5), (-0.2, 0.05, 1.0), (0.05, -0.3, 2.0))
+"""Targets: east and north of the meridian in mid-group [deg], and flux densities [Jy]."""
+
+
+def transit_of(name, day):
+    """The moment at which a calibrator crosses the meridian on a day."""
     source = find_calibrator(name)
     (transit,) = find_transits(source.ra_deg, source.dec_deg, day, day + 0.99, HEADER_SITE)
-    length_d = integrations * INTEGRATION_S / 86400
-    start = transit.mjd - length_d / 2
-    middle = start + (n_groups - 0.5) * length_d
-    ra, dec = (float(value[0]) for value in meridian_icrs(np.radians(dec_deg), [middle], HEADER_SITE))
+    return transit.mjd
+
+
+def calibrator(name):
+    """It, as the list has it."""
+    source = find_calibrator(name)
+    flux = float(source.spectrum.flux_jy(REFERENCE_HZ))
+    return {"ra": source.ra_deg, "dec": source.dec_deg, "flux": flux, "alpha": ALPHA}
+
+
+def targets(dec_deg, mjd):
+    """Sources around the pointing at a moment."""
+    ra, dec = (float(value[0]) for value in meridian_icrs(np.radians(dec_deg), [mjd], HEADER_SITE))
     stretch = 1 / np.cos(np.radians(dec))
-    sources = [{"ra": source.ra_deg, "dec": source.dec_deg, "flux": float(source.spectrum.flux_jy(REFERENCE_HZ))}]
-    for east, north, flux in ((0.12, 0.10, 1.5), (-0.2, 0.05, 1.0), (0.05, -0.3, 2.0)):
-        sources.append({"ra": ra + east * stretch, "dec": dec + north, "flux": flux})
-    sources = tuple(item | {"alpha": ALPHA} for item in sources)
+    return [{"ra": ra + x * stretch, "dec": dec + y, "flux": flux, "alpha": ALPHA} for x, y, flux in OFFSETS]
+
+
+def observe_at(base, start_mjd, dec_deg, sources, *, integrations=8, gains=11, **options):
+    """Simulate groups from a moment on."""
     base.mkdir(parents=True, exist_ok=True)
     catalogue = base / "sky.json"
     catalogue.write_text(json.dumps(sources))
     said = SimulationOptions(
-        start=utc_of(start) + timedelta(microseconds=1),
+        start=utc_of(start_mjd) + timedelta(microseconds=1),
         dec_deg=dec_deg,
-        groups=n_groups,
         integrations=integrations,
         antennas=ANTENNAS,
         sky=str(catalogue),
-        noise=noise,
         gains=gains,
         **options,
     )
     simulate(base / "in", said)
-    return Night(base / "in", sources, catalogue)
+    return Night(base / "in", tuple(sources), catalogue)
+
+
+def observe(base, name, dec_deg, *, n_groups=2, integrations=8, day=60953.0, **options):
+    """Simulate a night; the targets are where the meridian is in the last group."""
+    length_d = integrations * INTEGRATION_S / 86400
+    start_mjd = transit_of(name, day) - length_d / 2
+    sources = [calibrator(name), *targets(dec_deg, start_mjd + (n_groups - 0.5) * length_d)]
+    return observe_at(base, start_mjd, dec_deg, sources, integrations=integrations, groups=n_groups, **options)
 
 
 class Found(NamedTuple):

@@ -9,6 +9,8 @@ import pytest
 from calibrated_groups import ANTENNAS, look
 from dsa110_contimg.calibration.apply import calibrated_blocks
 from dsa110_contimg.calibration.ensemble import calibrate_to_scale, nearby, references
+from dsa110_contimg.calibration.grading import Verdict
+from dsa110_contimg.calibration.keeping import judge
 from dsa110_contimg.calibration.sky_model import ModelSource, Pointing
 from dsa110_contimg.catalogue.calibrators import find_calibrator
 from dsa110_contimg.catalogue.candidates import Strip, look_at
@@ -83,6 +85,10 @@ def test_without_a_catalogue_the_scale_is_an_assumption_and_says_so(blazar):
     found, scale = calibrate_to_scale(info, CalibrateSettings(), candidate, None)
     assert scale.kind == "assumed"
     assert scale.error >= 0.3
+    assert judge(found, info).verdict is Verdict.GOOD
+    given = judge(found, info, scale=scale)
+    assert given.verdict is Verdict.USABLE
+    assert "flux scale" in given.reasons[-1]
     seen = look(info.path, calibrated_blocks(info.path, found.tables), true)
     assert np.median([item.ratio for item in seen]) < 0.85
 

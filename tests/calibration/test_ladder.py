@@ -44,6 +44,12 @@ def test_two_that_bracket_the_group_and_are_not_too_far_apart():
     assert names(choose([record(-20), record(15)])) == ["+15h"]
 
 
+def test_a_group_in_which_a_set_was_measured_has_that_alone():
+    own = record(0, name="own")
+    assert names(choose([record(-3), own, record(2)], hour=-12 / round(3600 / INTEGRATION_S))) == ["own"]
+    assert names(choose([record(-3), own, record(2)], hour=12 / round(3600 / INTEGRATION_S))) == ["own"]
+
+
 def test_a_good_set_of_the_day_comes_before_a_nearer_usable_one():
     chosen = choose([record(-1, "usable"), record(-12)])
     assert names(chosen) == ["-12h"]

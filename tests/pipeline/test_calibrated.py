@@ -6,20 +6,24 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from calibrated_groups import look, observe
+from calibrated_groups import calibrator, look, observe, observe_at, targets, transit_of
 from dsa110_contimg.calibration.apply import calibrated_blocks
 from dsa110_contimg.calibration.keeping import read_tables
 from dsa110_contimg.calibration.sets import FIGURES
 from dsa110_contimg.config.settings import Settings
 from dsa110_contimg.conversion.grouping import find_groups
 from dsa110_contimg.errors import NoCalibrationError
-from dsa110_contimg.ledger import GroupState, open_ledger
+from dsa110_contimg.ledger import DecisionKind, GroupState, open_ledger
 from dsa110_contimg.pipeline.calibration_inputs import calibration_options
+from dsa110_contimg.pipeline.calibration_records import find_improvable, standing
 from dsa110_contimg.pipeline.commit import commit
 from dsa110_contimg.pipeline.description import JobDescription
 from dsa110_contimg.pipeline.inventory import seen_of
 from dsa110_contimg.pipeline.job import Reporter, run_job
 from dsa110_contimg.pipeline.measurement_set import facts_of
+from dsa110_contimg.pipeline.stage_apply import solutions_of
+from dsa110_contimg.telescope.band import INTEGRATION_S
+from dsa110_contimg.telescope.correlator import CorrelatorState
 from stream_daemon import Stream
 
 STAGES = ("convert", "solve", "apply")
@@ -144,8 +148,6 @@ def test_bad_solutions_are_not_kept_and_the_last_good_ones_serve(tmp_path, night
     far = [{"ra": ra + 0.01 * k, "dec": dec + 0.3 - 0.05 * k, "flux": 60.0 + 9 * k, "alpha": 0.5} for k in range(6)]
     wrong.write_text(json.dumps(far))
     bench.settings = Settings(stream={"stages": STAGES}, sets={"catalogue": wrong})
-    from dsa110_contimg.ledger import DecisionKind
-
     bench.ledger.decide(bench.groups[0], DecisionKind.RETRY, "me", "again")
     bench.run(bench.groups[0])
     assert bench.ledger.calibrations() == [good]
@@ -199,3 +201,34 @@ def test_a_group_is_tied_to_its_sky_where_that_is_wanted(tmp_path, night):
     ms = bench.ms(bench.groups[1])
     for found in look(ms, calibrated_blocks(ms, read_tables(last.path)), night.sources)[1:]:
         assert found.ratio == pytest.approx(1.0, abs=0.03)
+
+
+def test_a_group_between_two_calibrators_is_interpolated_between_them_when_both_are_there(tmp_path):
+    """3C48 transits 18 minutes after 0119+321."""
+    integration_d, dec_deg = INTEGRATION_S / 86400, 32.7
+    first = transit_of("0119+321", 60953.0) - 4 * integration_d
+    # On one count of the correlator: it was not restarted.
+    last = first + round((transit_of("3C48", 60953.0) - 4 * integration_d - first) / integration_d) * integration_d
+    middle = first + round((last - first) / 2 / integration_d) * integration_d
+    sources = [calibrator("0119+321"), calibrator("3C48"), *targets(dec_deg, middle + 4 * integration_d)]
+    for start_mjd in (first, middle, last):
+        night = observe_at(tmp_path, start_mjd, dec_deg, sources, noise=0.5)
+    bench = Bench(tmp_path, night)
+    before, between, after = bench.groups
+    for gid in (before, between, after):
+        bench.run(gid)
+    assert [use.rung for use in bench.ledger.calibrated_by(between)] == ["good-of-the-day"]
+    ((improvable, why),) = find_improvable(bench.ledger, middle - 0.1, middle + 0.1)
+    assert improvable == between
+    assert "3C48" in why
+    bench.ledger.decide(between, DecisionKind.RETRY, "me", "recalibrate")
+    bench.run(between)
+    used = {use.calibration for use in bench.ledger.calibrated_by(between)}
+    assert used == {item.name for item in bench.ledger.calibrations()}
+    ms = bench.ms(between)
+    state = CorrelatorState.from_json(facts_of(ms)["correlator"])
+    chosen = standing(bench.ledger, middle, middle).choose(middle, state)
+    for found in look(ms, calibrated_blocks(ms, solutions_of(chosen)), night.sources)[2:]:
+        assert found.ratio == pytest.approx(1.0, abs=0.02)
+        assert abs(found.east_arcsec) < 1.0
+        assert abs(found.north_arcsec) < 1.0

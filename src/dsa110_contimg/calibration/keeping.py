@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dsa110_contimg.calibration.casa_tables import read_caltable, write_caltable
 from dsa110_contimg.calibration.figures import Drawn, draw_set
-from dsa110_contimg.calibration.grading import Grade, grade
+from dsa110_contimg.calibration.grading import Grade, Verdict, grade
 from dsa110_contimg.calibration.ladder import TRANSIT
 from dsa110_contimg.calibration.measures import Judged, measure
 from dsa110_contimg.calibration.sets import FIGURES, CalibrationSet, read_set, table_name
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+GUESSED = 0.15
+"""A flux scale that may be off by more leaves a set usable at best: a better one of the day comes first."""
 _SHOWN = ("reference_antenna", "reference_chosen", "model_sources", "model_apparent_jy", "sefd_jy", "settings")
 
 
@@ -41,7 +43,9 @@ class Origin(NamedTuple):
     kind: str = TRANSIT
 
 
-def judge(found: SolutionSet, info: MsInfo, previous_delays: Solutions | None = None) -> Grade:
+def judge(
+    found: SolutionSet, info: MsInfo, previous_delays: Solutions | None = None, scale: FluxScale | None = None
+) -> Grade:
     """Give the verdict on what a solver found.
 
     Parameters
@@ -52,6 +56,8 @@ def judge(found: SolutionSet, info: MsInfo, previous_delays: Solutions | None = 
         The Measurement Set: all its antennas are expected to have solutions.
     previous_delays : Solutions, optional
         K of the set before, if the telescope has stayed as it was.
+    scale : FluxScale, optional
+        What its janskys rest on: with a guess, it is usable at best.
     """
     judged = measure(*found.tables, found.residuals, info.working, previous_delays)
     antennas = dict(judged.antennas)
@@ -61,7 +67,11 @@ def judge(found: SolutionSet, info: MsInfo, previous_delays: Solutions | None = 
     names = {name: place for place, name in enumerate(info.antenna_names)}
     in_order = dict(sorted(antennas.items(), key=lambda item: names.get(item[0], -1)))
     share = len(antennas) / max(1, info.working.size)
-    return grade(Judged(judged.measures._replace(odd_antennas=share), in_order))
+    given = grade(Judged(judged.measures._replace(odd_antennas=share), in_order))
+    if scale is None or not scale.error > GUESSED:
+        return given
+    reasons = (*given.reasons, f"its flux scale is known to {100 * scale.error:.0f}% only")
+    return given._replace(verdict=max(given.verdict, Verdict.USABLE, key=list(Verdict).index), reasons=reasons)
 
 
 def keep(directory: Path, found: SolutionSet, verdict: Grade, info: MsInfo, origin: Origin) -> CalibrationSet:

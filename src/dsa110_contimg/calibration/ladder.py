@@ -1,6 +1,6 @@
 """Which set calibrates a group: the best there is, rung by rung, and why; with none, an error that says why not.
 
-1. good sets of the day: the two that bracket the group in time, or the nearest;
+1. good sets of the day: the two that bracket the group in time, or the nearest; its own alone;
 2. usable sets of the day, likewise;
 3. a set of the day before or after, marked stale;
 4. none: `NoCalibrationError`.
@@ -26,6 +26,8 @@ TIE = "tie"
 NO_SET = "no calibration set may be used"
 """How the message of a `NoCalibrationError` of this module begins."""
 _STALE_TIMES = 2.0
+# A set this near was measured in the group itself, or its neighbour [days].
+_OWN_D = 300.0 / 86400.0
 _SHOWN = 6
 
 
@@ -197,7 +199,9 @@ def _rung_of(record: SetRecord, mjd: float, reach_d: float) -> Rung:
 
 
 def _bracketing(nearest_first: list[SetRecord], mjd: float, reach_d: float) -> list[SetRecord]:
-    """Give the nearest on either side, if they are no more than the reach apart; else the nearest."""
+    """Give the nearest on either side, no more than the reach apart; else, and in its own group, the nearest alone."""
+    if abs(nearest_first[0].mid_mjd - mjd) < _OWN_D:
+        return nearest_first[:1]
     before = next((record for record in nearest_first if record.mid_mjd <= mjd), None)
     after = next((record for record in nearest_first if record.mid_mjd > mjd), None)
     if before is None or after is None or after.mid_mjd - before.mid_mjd > reach_d:

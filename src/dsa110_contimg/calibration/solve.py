@@ -1,6 +1,6 @@
 """Solving a calibrator's Measurement Set: delays K, bandpass B, gains G, and what ails which antenna.
 
-The data are looked at twice. The first look, at a third of them if all antennas see the calibrator well in it, gives
+The data are looked at twice. The first look, at a third of them if the calibrator is strong to all antennas, gives
 the sums of which delays and a bandpass are found; the second weighs each sample by how it fits these, sums again for
 the bandpass, and over channels for the gains in time. A third, at few antennas, is for those that see the calibrator
 less well than they should.
@@ -15,7 +15,6 @@ import numpy as np
 
 from dsa110_contimg.calibration.bandpass import Bandpass, smooth_bandpass
 from dsa110_contimg.calibration.delays import (
-    LEAST_FRINGE_SNR,
     Delays,
     delays_along_tree,
     find_fringes,
@@ -50,8 +49,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ROBUST_ROUNDS = 2
-# Fringes of all antennas in a third of the data have this signal-to-noise ratio, or all the data are looked at.
-_STRONG_FRINGE_SNR = 4 * LEAST_FRINGE_SNR
+# All antennas have this signal-to-noise ratio in a channel with a third of the data, or all the data are looked at.
+# Gains that are found with the model multiplied by a noisy bandpass, of ratio s, are too small by 4/3 / s^2: by 0.05%.
+_STRONG_SNR = 50.0
 
 
 class Solved(NamedTuple):
@@ -176,8 +176,9 @@ def _first_look(observed: Observed, baselines: Baselines, settings: CalibrateSet
             power += integration.power
         fringes = find_fringes(sums, info.freq_hz)
         strength = fringe_strength(fringes, baselines)
-        # A third of the data will do where all antennas see the calibrator well in it, as they mostly do.
-        if (strength >= _STRONG_FRINGE_SNR)[~without_power(power)].all() and part.size:
+        # The fringe of a baseline is of all channels; a channel's gain is of all baselines.
+        in_channel = strength * np.sqrt(baselines.antennas.size / info.n_channels)
+        if (in_channel >= _STRONG_SNR)[~without_power(power)].all() and part.size:
             break
     power /= n_taken
     # The tree begins at the strongest fringes; the reference of the tables is chosen when all is known.
@@ -276,7 +277,7 @@ def _referenced(
     error_s = np.where(found, first.delays.error_s, np.inf)
     delays = Delays(delay_s, error_s, np.where(found, first.delays.snr, 0.0), first.delays.coarse)
     size = np.abs(band.gains)
-    rest = size * referenced_phase(band.gains, reference) * delays.phasors(info.freq_hz).conj()
+    rest = _in_step(band.gains * delays.phasors(info.freq_hz).conj(), first.delays, found, reference)
     # Without the reference there is no phase; and what is common to all channels is in the gains, which were found
     # with the bandpass of the first look.
     solved = (size > 0.0) & (size[reference] > 0.0) & found[:, None]
@@ -288,4 +289,24 @@ def _referenced(
     rest = np.where(solved, rest / level[:, None], 0.0)
     error = np.where(solved, band.error, np.inf).astype(np.float64)
     skipped = left_out(info.freq_hz, settings)
-    return delays, smooth_bandpass(rest, error, skipped, found, settings.smooth_snr)
+    smooth = smooth_bandpass(rest, error, skipped, found, settings.smooth_snr)
+    referenced = np.abs(smooth.gains) * referenced_phase(smooth.gains, reference)
+    return delays, smooth._replace(gains=referenced)
+
+
+def _in_step(
+    gains: NDArray[np.complex128], delays: Delays, found: NDArray[np.bool_], reference: int
+) -> NDArray[np.complex128]:
+    """Turn all antennas of each channel together, so that their phases go on from channel to channel.
+
+    A channel's solution has any common phase. The reference antenna's would do to align them, but where the calibrator
+    is weak its noise would be in all antennas, and what is smoothed then would lose coherence; all antennas together,
+    against the gains in blocks of channels, do not.
+    """
+    assert delays.coarse is not None, "the first look made it"
+    blocks = delays.coarse.gains
+    near = np.arange(gains.shape[1]) * blocks.shape[1] // gains.shape[1]
+    expected = (np.abs(blocks) * referenced_phase(blocks, reference))[:, near]
+    common = np.sum(np.where(found[:, None], gains * expected.conj(), 0.0), axis=0)
+    size = np.abs(common)
+    return np.asarray(gains * np.divide(common.conj(), size, out=np.ones_like(common), where=size > 0.0))

@@ -175,6 +175,7 @@ def _print(item: "Calibration", valid: "Validity", used: "list[Calibrated]") -> 
     facts = item.facts
     typer.echo(f"{item.name}  {item.grade}: {item.calibrator} in {item.group_id}, {item.kind}")
     typer.echo(f"  at        {item.path}")
+    typer.echo(f"  figures   {item.path / 'figures'}")
     typer.echo(f"  strip     {item.dec_deg:+.2f} deg")
     typer.echo(f"  valid     {_range(valid)}: from there {valid.start_why}; to there {valid.end_why}")
     typer.echo(f"  scale     {facts['flux_scale'].get('text', '')}")

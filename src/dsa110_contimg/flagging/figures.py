@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from numpy.typing import NDArray
 
     from dsa110_contimg.flagging.flags import Found
@@ -76,12 +77,10 @@ def draw_history(history: History, out: BinaryIO) -> None:
     figure.savefig(out, dpi=110, format="png")
 
 
-def _map() -> ListedColormap:
+def _map() -> Colormap:
     from matplotlib import colormaps
 
-    colours = ListedColormap(colormaps["magma_r"](np.linspace(0, 0.9, 256)))
-    colours.set_bad(_NO_DATA)
-    return colours
+    return ListedColormap(colormaps["magma_r"](np.linspace(0, 0.9, 256))).with_extremes(bad=_NO_DATA)
 
 
 def _draw_occupied(axes: Axes, found: Found, table: FlagTable) -> None:

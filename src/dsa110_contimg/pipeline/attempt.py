@@ -76,7 +76,11 @@ def _start(description: JobDescription) -> _Watch:
     log_path.parent.mkdir(parents=True, exist_ok=True)
     ours, theirs = os.pipe()
     threads = str(description.threads)
-    environment = os.environ | {"OMP_NUM_THREADS": threads, "HDF5_USE_FILE_LOCKING": "FALSE"}
+    environment = os.environ | {
+        "OMP_NUM_THREADS": threads,
+        "NUMBA_NUM_THREADS": threads,
+        "HDF5_USE_FILE_LOCKING": "FALSE",
+    }
     environment.pop("NOTIFY_SOCKET", None)  # only the daemon speaks to systemd
     try:
         with log_path.open("ab") as out:

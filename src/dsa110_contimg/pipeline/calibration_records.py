@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dsa110_contimg.calibration.ladder import NO_SET, TIE, SetRecord, climb, ranges_of
+from dsa110_contimg.calibration.ladder import NO_SET, TIE, Rung, SetRecord, climb, ranges_of
 from dsa110_contimg.calibration.sets import read_set
 from dsa110_contimg.calibration.validity import REACH_D, Validity, validity
 from dsa110_contimg.errors import NoCalibrationError
@@ -205,7 +205,7 @@ def find_improvable(ledger: Ledger, since_mjd: float, until_mjd: float) -> list[
             chosen = around.choose(noted.start_mjd, state_of(noted))
         except NoCalibrationError:
             continue
-        why = _improvement(used, chosen, retired)
+        why = _improvement(used, chosen, retired, noted.group_id)
         if why:
             found.append(Improvable(noted.group_id, f"{why}; now {chosen.why}"))
     return found
@@ -221,16 +221,17 @@ def mark_improvable(ledger: Ledger, item: Calibration) -> list[Improvable]:
     return found
 
 
-def _improvement(used: Sequence[Calibrated], chosen: Chosen, retired: set[str]) -> str:
+def _improvement(used: Sequence[Calibrated], chosen: Chosen, retired: set[str], group_id: str) -> str:
     names = sorted({item.calibration for item in used})
     if not names:
         return "not calibrated before"
     gone = [name for name in names if name in retired]
     if gone:
         return f"{', '.join(gone)} was retired"
-    # The rank of a choice that was recorded: see `Chosen.rank`.
-    before = chosen._replace(rung=type(chosen.rung)(used[0].rung), sets=chosen.sets[:1] * len(names)).rank
-    return f"{used[0].rung} before" if chosen.rank < before else ""
+    rung, *_ = (Rung(item.rung) for item in used)
+    beside = any(record.group == group_id for record in chosen.sets)
+    now, before = chosen.rank, (list(Rung).index(rung), 0 if len(names) > 1 or beside else 1)
+    return f"{rung.value} before" if now < before else ""
 
 
 def find_failed(ledger: Ledger, since_mjd: float, until_mjd: float) -> list[Improvable]:

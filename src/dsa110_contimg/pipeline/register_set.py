@@ -76,7 +76,7 @@ def register_set(
     candidate = look_at(source, strip, middle - _HALF_DAY, middle + _HALF_DAY)
     field = None if catalogue is None else nearby(read_sources(catalogue), info)
     found, scale = calibrate_to_scale(info, settings, candidate, field)
-    verdict = judge(found, info)
+    verdict = judge(found, info, scale=scale)
     if verdict.verdict is Verdict.BAD:
         return RegisteredByHand(None, verdict, scale)
     group = str(facts["group"])

@@ -77,7 +77,7 @@ def _solve(
     said: dict[str, Any] = {"calibrator": source.label, "choice": choice.why}
     try:
         found, scale = calibrate_to_scale(info, settings, choice.chosen.candidate, catalogue)
-        verdict = judge(found, info, _previous_delays(options, state, info))
+        verdict = judge(found, info, _previous_delays(options, state, info), scale)
     except CalibrationError as error:
         log.warning("%s: nothing can be solved on %s: %s", description.group, source.label, error)
         return said | {"verdict": Verdict.BAD.value, "reasons": [str(error)]}
