@@ -8,8 +8,10 @@ import pytest
 
 from calibrator_group import errors_of, observe_calibrator, rms_deg
 from casa import needs_casa, run_casa
-from dsa110_contimg.calibration.calibrate import calibrate
-from dsa110_contimg.calibration.casa_tables import read_caltable
+from dsa110_contimg.calibration.apply import ApplyOptions
+from dsa110_contimg.calibration.apply_in_place import apply_in_place
+from dsa110_contimg.calibration.calibrate import calibrate, write_tables
+from dsa110_contimg.calibration.casa_tables import read_caltable, read_caltables
 from dsa110_contimg.calibration.sky_model import Pointing, predict_integration, sky_model
 from dsa110_contimg.catalogue.tables import read_sources
 from dsa110_contimg.config.settings import CalibrateSettings
@@ -34,6 +36,13 @@ for name, ms in args["sets"].items():
     gaincal(caltable=k, gaintype="K", **common)
     bandpass(caltable=b, gaintable=[k], **common)
     gaincal(caltable=g, gaintype="G", calmode="ap", gaintable=[k, b], **common)
+"""
+
+
+APPLY = """
+from casatasks import applycal
+tables = args["tables"]
+applycal(vis=args["ms"], gaintable=tables, interp=["linear,linearflag"] * len(tables), calwt=True, flagbackup=False)
 """
 
 
@@ -136,3 +145,19 @@ def test_with_all_of_ours_the_truth_is_nearer(solved):
     ours, theirs = (errors_of(solved.group, *tables) for tables in (found.tables, solved.alike))
     assert np.std(np.abs(ours)) < np.std(np.abs(theirs)) < 0.01
     assert rms_deg(ours) < rms_deg(theirs) < 1.0
+
+
+def test_casa_applies_what_we_solved_as_we_do(solved, tmp_path):
+    settings = CalibrateSettings(gain_interval_s=40.0)
+    found = calibrate(solved.group.ms, settings, solved.group.calibrator, solved.catalogue)
+    found.bandpass.flags[0, found.bandpass.working[3], 100:110] = True
+    tables = write_tables(found, solved.group.ms, tmp_path / "ours.cal")
+    ours, theirs = (shutil.copytree(solved.group.ms, tmp_path / name) for name in ("ours.ms", "theirs.ms"))
+    assert run_casa(tmp_path, APPLY, ms=str(theirs), tables=list(map(str, tables))).complaints == []
+    apply_in_place(ours, read_caltables([tmp_path / "ours.cal"]), ApplyOptions(max_gap_hz=0, max_phase_step_deg=180))
+    with OpenMs(ours) as one, OpenMs(theirs) as other:
+        for time in range(one.info.n_times):
+            flags, expected_flags = (ms.read("FLAG", time) for ms in (one, other))
+            np.testing.assert_array_equal(flags, expected_flags)
+            data, expected = (ms.read("CORRECTED_DATA", time)[~flags] for ms in (one, other))
+            assert (np.abs(data - expected) / np.abs(expected)).max() < 1e-5

@@ -232,3 +232,25 @@ def test_a_group_between_two_calibrators_is_interpolated_between_them_when_both_
         assert found.ratio == pytest.approx(1.0, abs=0.02)
         assert abs(found.east_arcsec) < 1.0
         assert abs(found.north_arcsec) < 1.0
+
+
+def test_the_scale_of_a_blazar_is_carried_from_the_days_standard_where_there_is_no_catalogue(tmp_path):
+    """3C138 is steady; 3C454.3, 17 hours later, is 1.35 times as bright as the list says."""
+    integration_d, dec_deg = INTEGRATION_S / 86400, 16.3
+    first = transit_of("3C138", 60953.0) - 4 * integration_d
+    count = round((transit_of("3C454.3", 60953.5) - 4 * integration_d - first) / integration_d)
+    blazar = calibrator("3C454.3")
+    sources = [calibrator("3C138"), blazar | {"flux": 1.35 * blazar["flux"]}]
+    for start_mjd in (first, first + count * integration_d):
+        night = observe_at(tmp_path, start_mjd, dec_deg, sources, noise=0.5)
+    bench = Bench(tmp_path, night)
+    bench.settings = Settings(stream={"stages": STAGES})
+    for gid in bench.groups:
+        bench.run(gid)
+    standard, carried = sorted(bench.ledger.calibrations(), key=lambda item: item.mid_mjd)
+    assert standard.facts["flux_scale"]["kind"] == "standard"
+    scale = carried.facts["flux_scale"]
+    assert scale["kind"] == "carried"
+    assert standard.name in scale["text"]
+    assert carried.grade == "good"
+    assert scale["factor"] == pytest.approx(1 / 1.35, rel=scale["error"])

@@ -93,8 +93,8 @@ def apply_in_place(
         The solutions do not fit; nothing was changed.
     DiskFullError
         There is no room for the column; nothing was changed.
-    MeasurementSetError
-        It cannot be read.
+    MeasurementSetError, OutputError
+        It cannot be read, or written.
     """
     options = options or ApplyOptions()
     with OpenMs(path, writable=True) as ms:
@@ -205,11 +205,11 @@ def _record(path: Path, solutions: Sequence[Solutions], options: ApplyOptions, s
     message = f"CORRECTED_DATA: {source + ': ' if source else ''}{kinds}"
     with table_errors(path):
         add_history(path, [message], application=f"dsa110-contimg {__version__}", command=json.dumps(facts))
-        _put_keyword(path, "CORRECTED_DATA", _STATE, message)
+    _put_keyword(path, "CORRECTED_DATA", _STATE, message)
 
 
 def _put_keyword(path: Path, column: str, keyword: str, value: str) -> None:
-    with ct.table(str(path), readonly=False, ack=False) as table:
+    with table_errors(path), ct.table(str(path), readonly=False, ack=False) as table:
         table.putcolkeyword(column, keyword, value)
 
 

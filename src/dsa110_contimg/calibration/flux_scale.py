@@ -45,8 +45,9 @@ class FluxScale(NamedTuple):
 
     Attributes
     ----------
-    kind : {"standard", "ensemble", "assumed"}
-        A standard source; an ensemble of reference sources; or the list's value for the calibrator alone.
+    kind : {"standard", "ensemble", "carried", "assumed"}
+        A standard source; an ensemble of reference sources; another set of the day; or the list's value for the
+        calibrator alone.
     factor : float
         Flux densities measured with the gains as they were solved, over true ones.
     error : float
@@ -57,7 +58,7 @@ class FluxScale(NamedTuple):
         The same in words, for histories.
     """
 
-    kind: Literal["standard", "ensemble", "assumed"]
+    kind: Literal["standard", "ensemble", "carried", "assumed"]
     factor: float
     error: float
     n_sources: int

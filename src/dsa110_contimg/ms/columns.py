@@ -19,6 +19,7 @@ import numpy as np
 from dsa110_contimg.errors import MeasurementSetError
 from dsa110_contimg.ms.information import MsInfo, pointing_dec_rad, read_info
 from dsa110_contimg.ms.layout import BULK_COLUMNS, add_bulk_column
+from dsa110_contimg.ms.writing import table_errors
 from dsa110_contimg.storage.files import output_errors
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ class OpenMs:
         if not self.has(column):
             with self._lock:
                 self._tiled.pop(column, None)
-                add_bulk_column(self.path, column, self.info)
+                with table_errors(self.path):
+                    add_bulk_column(self.path, column, self.info)
 
     def read(self, column: str, first_time: int, n_times: int = 1) -> NDArray[Any]:
         """Read some integrations of a column.
@@ -229,7 +231,7 @@ class OpenMs:
             self._write(tiles, time, block, values)
             return
         channels = self.block_channels(block)
-        with self._lock, self._table(readonly=False) as table:
+        with self._lock, table_errors(self.path), self._table(readonly=False) as table:
             corner = [channels.stop - 1, len(self.info.correlations) - 1]
             rows = (time * self.info.n_baselines, self.info.n_baselines)
             table.putcolslice(column, values, [channels.start, 0], corner, [], *rows)
@@ -269,7 +271,10 @@ class OpenMs:
         tiles = _Tiles(-1, dtype, (n_baselines, size, n_corr), info.n_channels // size)
         if file.stat().st_size < info.n_times * tiles.n_blocks * tiles.n_bytes:
             raise MeasurementSetError("is shorter than its data", path=file, remedy="convert the group again")
-        fd = os.open(file, (os.O_RDWR if self._writable else os.O_RDONLY) | os.O_CLOEXEC)
+        try:
+            fd = os.open(file, (os.O_RDWR if self._writable else os.O_RDONLY) | os.O_CLOEXEC)
+        except OSError as error:
+            raise MeasurementSetError(f"cannot be opened ({error.strerror})", path=file) from error
         self._files.callback(os.close, fd)
         return tiles._replace(fd=fd)
 
@@ -342,7 +347,7 @@ class OpenMs:
         n_times, n_baselines = values.shape[:2]
         self._check(first_time)
         self._check(first_time + n_times - 1)
-        with self._lock, self._table(readonly=False) as table, output_errors(self.path):
+        with self._lock, table_errors(self.path), self._table(readonly=False) as table:
             rows = values.reshape(n_times * n_baselines, *values.shape[2:])
             table.putcol(column, rows, first_time * n_baselines, n_times * n_baselines)
 

@@ -10,10 +10,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dsa110_contimg.calibration.carried import scale_from_set
 from dsa110_contimg.calibration.choice import choose_calibrator, crossing
 from dsa110_contimg.calibration.ensemble import calibrate_to_scale, nearby
+from dsa110_contimg.calibration.flux_scale import rescaled
 from dsa110_contimg.calibration.grading import Verdict
-from dsa110_contimg.calibration.keeping import Origin, judge, keep, read_delays
+from dsa110_contimg.calibration.keeping import GUESSED, Origin, judge, keep, read_delays, read_tables
+from dsa110_contimg.calibration.ladder import TRANSIT
+from dsa110_contimg.calibration.validity import REACH_D
 from dsa110_contimg.catalogue.candidates import Strip
 from dsa110_contimg.catalogue.tables import read_sources
 from dsa110_contimg.config.logs import stage_line
@@ -29,9 +33,11 @@ from dsa110_contimg.telescope.beams import beam_model
 from dsa110_contimg.telescope.correlator import CorrelatorState
 
 if TYPE_CHECKING:
+    from dsa110_contimg.calibration.calibrate import SolutionSet
     from dsa110_contimg.calibration.choice import Choice
+    from dsa110_contimg.calibration.flux_scale import FluxScale
     from dsa110_contimg.calibration.grading import Grade
-    from dsa110_contimg.calibration.solutions import Solutions
+    from dsa110_contimg.calibration.ladder import SetRecord
     from dsa110_contimg.ms.information import MsInfo
     from dsa110_contimg.pipeline.stages import JobContext
 
@@ -74,10 +80,12 @@ def _solve(
     options = description.options.get("solve", {})
     source = choice.chosen.candidate.calibrator
     catalogue = nearby(read_sources(Path(options["catalogue"])), info) if options.get("catalogue") else None
+    known = _alike(options, state, info)
     said: dict[str, Any] = {"calibrator": source.label, "choice": choice.why}
     try:
         found, scale = calibrate_to_scale(info, settings, choice.chosen.candidate, catalogue)
-        verdict = judge(found, info, _previous_delays(options, state, info), scale)
+        found, scale = _carry_scale(found, scale, known, info)
+        verdict = judge(found, info, read_delays(Path(known[0].path)) if known else None, scale)
     except CalibrationError as error:
         log.warning("%s: nothing can be solved on %s: %s", description.group, source.label, error)
         return said | {"verdict": Verdict.BAD.value, "reasons": [str(error)]}
@@ -95,11 +103,23 @@ def _summary(verdict: Grade, directory: Path) -> dict[str, Any]:
     return {"verdict": verdict.verdict.value, "reasons": list(verdict.reasons), "set": directory.name}
 
 
-def _previous_delays(options: dict[str, Any], state: CorrelatorState, info: MsInfo) -> Solutions | None:
-    """Read the delays of the nearest set since which nothing changed."""
+def _alike(options: dict[str, Any], state: CorrelatorState, info: MsInfo) -> list[SetRecord]:
+    """List the sets since which nothing changed, the nearest first."""
     mjd = float(info.times_mjd.mean())
     alike = [item for item in Standing.from_json(options).records if not item.state.changes(state)]
-    for record in sorted(alike, key=lambda item: abs(item.mid_mjd - mjd)):
-        if Path(record.path).is_dir():
-            return read_delays(Path(record.path))
-    return None
+    alike = [item for item in alike if item.kind == TRANSIT and Path(item.path).is_dir()]
+    return sorted(alike, key=lambda item: abs(item.mid_mjd - mjd))
+
+
+def _carry_scale(
+    found: SolutionSet, scale: FluxScale, known: list[SetRecord], info: MsInfo
+) -> tuple[SolutionSet, FluxScale]:
+    """Replace an assumed flux scale by that of a set of the day which has a better one."""
+    mjd = float(info.times_mjd.mean())
+    better = [item for item in known if item.scale_error <= GUESSED and abs(item.mid_mjd - mjd) <= REACH_D]
+    if scale.kind != "assumed" or not better:
+        return found, scale
+    carried = scale_from_set(found.tables, read_tables(Path(better[0].path)), better[0].scale_error, better[0].name)
+    if carried is None or carried.error >= scale.error:
+        return found, scale
+    return found._replace(gains=rescaled(found.gains, carried)), carried
