@@ -71,5 +71,5 @@ def test_a_ledger_that_cannot_be_read_is_said_to_be_so(tmp_path, health):
 
 
 def test_a_port_that_is_taken(tmp_path, health):
-    with HealthServer(0, health, tmp_path) as server, pytest.raises(UsageError, match="stream.http_port"):
+    with HealthServer(0, health, tmp_path) as server, pytest.raises(UsageError, match="http_port"):
         HealthServer(server.port, health, tmp_path).__enter__()
