@@ -76,7 +76,7 @@ def test_a_bad_set_is_not_registered(ledger, tmp_path):
         calibration_of(broken)
 
 
-@pytest.mark.parametrize("text", ["{", '{"correlator": {"dec_deg": 1}}', '{"calibration": {"sets": []}}'])
+@pytest.mark.parametrize("text", ["{", '{"correlator": {"dec_deg": 1}}', '{"calibration": {"sets": ["a"]}}'])
 def test_a_measurement_set_that_says_what_cannot_be_understood_is_an_error_of_ours(ledger, tmp_path, text):
     path = make_ms(tmp_path / "ms", 0)
     (path / "contimg.json").write_text(text)
