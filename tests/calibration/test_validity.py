@@ -1,8 +1,10 @@
 """How long a set may be used."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dsa110_contimg.calibration.validity import breaks, validity
+from dsa110_contimg.calibration.validity import breaks, turning_points, validity
 from dsa110_contimg.telescope.band import INTEGRATION_S, INTEGRATIONS_PER_GROUP
 from dsa110_contimg.telescope.correlator import CorrelatorState
 
@@ -45,3 +47,17 @@ def test_coming_back_does_not_revive_a_set():
     states = [group(n)._replace(dec_deg=16.27) if 10 <= n < 20 else group(n) for n in range(100)]
     assert not validity(FIRST.start_mjd, FIRST, states).covers(group(50).start_mjd)
     assert [mjd for mjd, _ in breaks(states)] == [group(10).start_mjd, group(20).start_mjd]
+
+
+@given(st.lists(st.sampled_from(["same", *CHANGES]), max_size=30), st.integers(0, 29))
+def test_ranges_are_the_same_from_turning_points_alone(kinds, place):
+    states = [group(n) if kind == "same" else CHANGES[kind](group(n)) for n, kind in enumerate(kinds)]
+    own = group(place)
+    few = turning_points(states)
+    assert len(few) <= len(states)
+    assert validity(own.start_mjd, own, few) == validity(own.start_mjd, own, [*few, *states])
+
+
+def test_nothing_has_no_turning_points_and_a_quiet_day_has_two():
+    assert turning_points([]) == ()
+    assert len(turning_points([group(n) for n in range(280)])) == 2

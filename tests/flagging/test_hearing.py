@@ -24,7 +24,7 @@ def source(strength, delay_s, turns=0.0):
 
 
 def test_noise_has_no_excess():
-    values = np.array([excess(noise(seed), GOOD, WINDOW)[0] for seed in range(60)])
+    values = np.array([excess(noise(seed), WINDOW)[0] for seed in range(60)])
     assert abs(values.mean()) < 4 * WINDOW.spread / np.sqrt(60)
     assert values.std() == pytest.approx(WINDOW.spread, rel=0.3)
 
@@ -33,7 +33,7 @@ def test_noise_has_no_excess():
 def test_a_source_far_below_the_noise_of_a_sample_is_heard(delay_s, turns):
     """0.5 Jy are a fifth of the noise of a sample."""
     strength = 0.5 / 2.59
-    found = excess(noise(1) + source(strength, delay_s, turns), GOOD, WINDOW)[0]
+    found = excess(noise(1) + source(strength, delay_s, turns), WINDOW)[0]
     power = strength**2 / 2 * N_TIMES * N_CHANNELS / WINDOW.sky.sum()
     assert found == pytest.approx(power, abs=6 * WINDOW.spread)
     assert found > 3 * WINDOW.spread
@@ -41,18 +41,18 @@ def test_a_source_far_below_the_noise_of_a_sample_is_heard(delay_s, turns):
 
 def test_the_unit_does_not_matter():
     data = noise(2) + source(0.3, 1e-7)
-    np.testing.assert_allclose(excess(data * np.complex64(3e3j), GOOD, WINDOW), excess(data, GOOD, WINDOW), rtol=1e-4)
+    np.testing.assert_allclose(excess(data * np.complex64(3e3j), WINDOW), excess(data, WINDOW), rtol=1e-4)
 
 
 def test_narrow_interference_is_no_sky_once_it_is_flagged():
     data, bad = noise(3), GOOD.copy()
     data[:, 300:303] += 50
     bad[:, 300:303] = True
-    assert abs(excess(data, bad, WINDOW)[0]) < 5 * WINDOW.spread
+    assert abs(excess(np.where(bad, np.complex64(0), data), WINDOW)[0]) < 5 * WINDOW.spread
 
 
 def test_no_data_are_no_number():
-    assert np.isnan(excess(noise(1), ~GOOD, WINDOW)).all()
+    assert np.isnan(excess(0 * noise(1), WINDOW)).all()
 
 
 @pytest.mark.parametrize("width_hz", [CHANNEL_WIDTH_HZ, 4 * CHANNEL_WIDTH_HZ, 32 * CHANNEL_WIDTH_HZ])

@@ -72,3 +72,11 @@ def validity(
 def breaks(states: Sequence[CorrelatorState]) -> list[tuple[float, str]]:
     """List when the telescope changed between groups in order of time [MJD, UTC], and what did."""
     return [(b.start_mjd, "; ".join(a.changes(b))) for a, b in pairwise(states) if a.changes(b)]
+
+
+def turning_points(states: Iterable[CorrelatorState]) -> tuple[CorrelatorState, ...]:
+    """Leave out the states between which nothing changed: ranges of sets are the same without them."""
+    ordered = sorted(states)
+    changed = [bool(a.changes(b)) for a, b in pairwise(ordered)]
+    ends = zip([True, *changed], [*changed, True], strict=False)
+    return tuple(state for state, (before, after) in zip(ordered, ends, strict=False) if before or after)

@@ -72,7 +72,8 @@ def smooth_part(band: NDArray[np.float64]) -> NDArray[np.float64]:
     fitted = there.ravel()
     left = band
     for _ in range(_FITS):
-        coefficients = np.linalg.lstsq(terms[fitted], band.ravel()[fitted], rcond=None)[0]
+        chosen = terms[fitted]
+        coefficients = np.linalg.lstsq(chosen.T @ chosen, chosen.T @ band.ravel()[fitted], rcond=None)[0]
         left = band - (terms @ coefficients).reshape(band.shape)
         fitted = (there & (left < _usual(left[there & fitted.reshape(band.shape)], _FIT_SIGMA))).ravel()
     rest = left

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numba
 import numpy as np
 
 from dsa110_contimg.flagging.hearing import excess, sky_window
 from dsa110_contimg.flagging.interference import Detector
+from dsa110_contimg.flagging.survey import unit_scales
 from dsa110_contimg.ms.columns import OpenMs
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ class Examiner:
         info = self._ms.info
         self._detector = Detector(info.n_times, info.n_channels, "baseline")
         self._window = sky_window(info.n_times, info.n_channels, info.channel_width_hz)
-        self._has_powers = bool(np.isfinite(outlook.powers).any())
+        self._scales = unit_scales(outlook.powers)
 
     def __enter__(self) -> Self:
         return self
@@ -93,29 +95,21 @@ class Examiner:
         n_times, count, n_channels, n_corr = data.shape
         found = np.zeros((n_times, count, n_channels), bool)
         shares = np.full((count, n_corr), np.nan)
+        coefficients = np.empty((n_times, n_channels, n_corr), np.complex64)
         for k in range(count):
             i, j = outlook.first[baselines.start + k], outlook.second[baselines.start + k]
             sick = outlook.sick[i] | outlook.sick[j]
             if i == j or sick.all():
                 continue
-            coefficients, bad = data[:, k], flags[:, k] | sick | (data[:, k] == 0) | ~np.isfinite(data[:, k])
-            if self._has_powers:
-                with np.errstate(invalid="ignore"):
-                    coefficients = coefficients / np.sqrt(outlook.powers[:, i] * outlook.powers[:, j])
-                bad |= ~np.isfinite(coefficients)
-            found[:, k], shares[k] = examine(
-                coefficients, bad, outlook.known, outlook.sky, self._detector, self._window
+            correlate(
+                data[:, k], flags[:, k], self._scales[:, i], self._scales[:, j], sick, outlook.known, coefficients
             )
+            found[:, k], shares[k] = examine(coefficients, outlook.sky, self._detector, self._window)
         return Seen(baselines, np.packbits(found, axis=-1), shares)
 
 
 def examine(
-    coefficients: NDArray[np.complex64],
-    bad: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-    sky: NDArray[np.float64],
-    detector: Detector,
-    window: SkyWindow,
+    coefficients: NDArray[np.complex64], sky: NDArray[np.float64], detector: Detector, window: SkyWindow
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Look at one baseline.
 
@@ -124,11 +118,7 @@ def examine(
     Parameters
     ----------
     coefficients : (T, C, P) complex64
-        Visibilities in any unit in which the noise is the same in all channels.
-    bad : (T, C, P) bool
-        Which do not count.
-    known : (T, C) bool
-        Interference that is known already.
+        Visibilities in any unit in which the noise is the same in all channels; 0 where they do not count.
     sky : (T, C) float64
         How the amplitude changes with the sky in the beam; in any unit.
     detector, window
@@ -137,25 +127,122 @@ def examine(
     Returns
     -------
     found : (T, C) bool
-        Interference that was not known.
+        Interference.
     excess : (P,) float64
         `hearing.excess` of what is left.
     """
-    bad = bad | known[..., None]
-    power = coefficients.real**2 + coefficients.imag**2
-    for p in range(power.shape[-1]):
-        good = power[..., p][~bad[..., p]]
-        power[..., p] /= np.median(good) if good.size else 1.0
-    n_good = (~bad).sum(axis=-1)
-    image = np.sqrt(np.where(bad, 0.0, power).sum(axis=-1) / np.maximum(n_good, 1))
-    found = detector.find(image - _share_of(sky, image, n_good > 0), n_good == 0)
-    return found, excess(coefficients, bad | found[..., None], window)
+    image = amplitude(coefficients)
+    take_change_away(image, sky)
+    found = detector.find(image, np.isnan(image))
+    return found, excess(np.where(found[..., None], np.complex64(0), coefficients), window)
 
 
-def _share_of(sky: NDArray[np.float64], image: NDArray[np.float64], good: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """As much of the sky's change as is in an image, by least squares: none where the sky does not change."""
-    if not good.any():
-        return np.zeros_like(sky)
-    change = sky - sky[good].mean()
-    power = (change[good] ** 2).sum()
-    return change * ((change[good] * image[good]).sum() / power) if power > 0 else np.zeros_like(sky)
+@numba.njit(cache=True, nogil=True)
+def correlate(
+    data: NDArray[np.complex64],
+    flags: NDArray[np.bool_],
+    scale1: NDArray[np.float32],
+    scale2: NDArray[np.float32],
+    sick: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+    coefficients: NDArray[np.complex64],
+) -> None:
+    """Fill in correlation coefficients.
+
+    Parameters
+    ----------
+    data : (T, C, P) complex64
+        Visibilities.
+    flags : (T, C, P) bool
+        Their flags.
+    scale1, scale2 : (T, C, P) float32
+        What makes the voltages of the two antennas have unit power.
+    sick : (P,) bool
+        Polarizations that do not count.
+    known : (T, C) bool
+        Interference that is known.
+    coefficients : (T, C, P) complex64
+        Filled in: 0 for what is flagged, sick, known, not finite, or of unknown power.
+    """
+    n_times, n_channels, n_corr = data.shape
+    for t in range(n_times):
+        for c in range(n_channels):
+            for p in range(n_corr):
+                value = data[t, c, p] * (scale1[t, c, p] * scale2[t, c, p])
+                good = not (flags[t, c, p] or sick[p] or known[t, c])
+                if good and np.isfinite(value.real) and np.isfinite(value.imag):
+                    coefficients[t, c, p] = value
+                else:
+                    coefficients[t, c, p] = 0
+
+
+@numba.njit(cache=True, nogil=True)
+def amplitude(coefficients: NDArray[np.complex64]) -> NDArray[np.float32]:
+    """Rms over the polarizations, each relative to its own median power.
+
+    Parameters
+    ----------
+    coefficients : (T, C, P) complex64
+        Those that are 0 do not count.
+
+    Returns
+    -------
+    (T, C) float32
+        NaN where none counts.
+    """
+    n_times, n_channels, n_corr = coefficients.shape
+    total = np.zeros((n_times, n_channels), np.float32)
+    count = np.zeros((n_times, n_channels), np.float32)
+    some = np.empty(n_times * n_channels, np.float32)
+    for p in range(n_corr):
+        n = 0
+        for t in range(n_times):
+            for c in range(n_channels):
+                value = coefficients[t, c, p]
+                power = value.real * value.real + value.imag * value.imag
+                if power > 0:
+                    some[n] = power
+                    n += 1
+        if n == 0:
+            continue
+        median = np.median(some[:n])
+        for t in range(n_times):
+            for c in range(n_channels):
+                value = coefficients[t, c, p]
+                power = value.real * value.real + value.imag * value.imag
+                if power > 0:
+                    total[t, c] += power / median
+                    count[t, c] += 1
+    for t in range(n_times):
+        for c in range(n_channels):
+            total[t, c] = np.sqrt(total[t, c] / count[t, c]) if count[t, c] > 0 else np.nan
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def take_change_away(image: NDArray[np.float32], sky: NDArray[np.float64]) -> None:
+    """Take as much of the sky's change from an image (T, C), NaN where it does not count, as is in it (in place).
+
+    By least squares; nothing where the sky does not change.
+    """
+    n_times, n_channels = image.shape
+    n, sky_mean, image_mean = 0, 0.0, 0.0
+    for t in range(n_times):
+        for c in range(n_channels):
+            if not np.isnan(image[t, c]):
+                n += 1
+                sky_mean += sky[t, c]
+                image_mean += image[t, c]
+    if n == 0:
+        return
+    sky_mean, image_mean = sky_mean / n, image_mean / n
+    square, product = 0.0, 0.0
+    for t in range(n_times):
+        for c in range(n_channels):
+            if not np.isnan(image[t, c]):
+                square += (sky[t, c] - sky_mean) ** 2
+                product += (sky[t, c] - sky_mean) * (image[t, c] - image_mean)
+    if square > 0:
+        for t in range(n_times):
+            for c in range(n_channels):
+                image[t, c] -= product / square * (sky[t, c] - sky_mean)

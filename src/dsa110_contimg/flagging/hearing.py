@@ -29,10 +29,19 @@ _MEDIAN_SPREAD = 1.2533
 
 
 class SkyWindow(NamedTuple):
-    """Where the transform (T, C) of a baseline has sky, and where only noise: bool masks in its own order."""
+    """Where the transform of a baseline, over T times and C channels, has sky, and where only noise.
+
+    Attributes
+    ----------
+    sky, noise : (T, C) bool
+        In the order of the transform.
+    weights : (2, T C) float32
+        What makes means over them.
+    """
 
     sky: NDArray[np.bool_]
     noise: NDArray[np.bool_]
+    weights: NDArray[np.float32]
 
     @property
     def spread(self) -> float:
@@ -46,18 +55,18 @@ def sky_window(n_times: int, n_channels: int, channel_width_hz: float) -> SkyWin
     rate = np.abs(np.fft.fftfreq(n_times))
     longest_s = min(LONGEST_DELAY_S, 0.25 / channel_width_hz)
     sky = (rate <= FASTEST_RATE)[:, None] & (delay_s <= longest_s)
-    return SkyWindow(sky, np.broadcast_to(delay_s > _NOISE_FROM * longest_s, sky.shape))
+    noise = np.broadcast_to(delay_s > _NOISE_FROM * longest_s, sky.shape)
+    weights = np.stack([part.ravel() / part.sum() for part in (sky, noise)]).astype(np.float32)
+    return SkyWindow(sky, noise, weights)
 
 
-def excess(coefficients: NDArray[np.complex64], bad: NDArray[np.bool_], window: SkyWindow) -> NDArray[np.float64]:
+def excess(coefficients: NDArray[np.complex64], window: SkyWindow) -> NDArray[np.float64]:
     """Power that a baseline has from the sky, relative to its noise.
 
     Parameters
     ----------
     coefficients : (T, C, P) complex64
-        Visibilities in any unit in which the noise is the same in all channels.
-    bad : (T, C, P) bool
-        Which do not count.
+        Visibilities in any unit in which the noise is the same in all channels; 0 where they do not count.
     window : SkyWindow
         Of (T, C).
 
@@ -66,9 +75,10 @@ def excess(coefficients: NDArray[np.complex64], bad: NDArray[np.bool_], window: 
     (P,) float64
         0 within `SkyWindow.spread` for noise; NaN where there are no data.
     """
-    transform = fft.fft2(np.where(bad, np.complex64(0), coefficients), axes=(0, 1))
+    transform = fft.fft2(coefficients, axes=(0, 1))
     power = transform.real**2 + transform.imag**2
-    sky, noise = power[window.sky].mean(axis=0), power[window.noise].mean(axis=0)
+    # Not a product of matrices: its threads would be in the way of other processes.
+    sky, noise = np.einsum("kn,np->kp", window.weights, power.reshape(window.weights.shape[1], -1))
     ratio = np.full(sky.shape, np.nan)
     np.divide(sky, noise, out=ratio, where=noise > 0)
     return ratio - 1.0

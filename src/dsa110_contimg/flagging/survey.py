@@ -100,7 +100,7 @@ def survey(ms: OpenMs, progress: Callable[[], object] = lambda: None) -> Survey:
         lacks += (missing & ~everywhere).sum(axis=1)
         nowhere += everywhere.sum(axis=0)
         total, count = np.zeros((2, antennas.size, info.n_channels))
-        add_to_band(data, reasons[time], _scale(powers[time]), noise, first, second, total, count)
+        add_to_band(data, reasons[time], unit_scales(powers[time]), noise, first, second, total, count)
         band[time] = of_array(total, count)
         progress()
     there = np.maximum(info.n_times * info.n_channels - nowhere, 1)
@@ -121,7 +121,7 @@ def noise_of_baselines(ms: OpenMs, first: NDArray[np.int64], second: NDArray[np.
         reasons = np.zeros(shape, np.uint8)
         powers[:] = np.nan
         data = _look(ms, int(time), first, second, reasons, powers)[:, ::_MEDIAN_STEP]
-        scale = _scale(powers)[:, ::_MEDIAN_STEP]
+        scale = unit_scales(powers)[:, ::_MEDIAN_STEP]
         with np.errstate(invalid="ignore", over="ignore"):
             values = (data.real**2 + data.imag**2) * scale[first] ** 2 * scale[second] ** 2
         values[(reasons[:, ::_MEDIAN_STEP] != 0) | ~np.isfinite(values)] = np.nan
@@ -148,7 +148,7 @@ def _look(
     return data
 
 
-def _scale(powers: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit_scales(powers: NDArray[np.float32]) -> NDArray[np.float32]:
     """What makes the antennas' voltages have unit power; 1 for all if no power is known."""
     return np.reciprocal(np.sqrt(powers)) if np.isfinite(powers).any() else np.ones_like(powers)
 

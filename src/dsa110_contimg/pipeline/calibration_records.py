@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dsa110_contimg.calibration.ladder import NO_SET, TIE, Rung, SetRecord, climb, ranges_of
 from dsa110_contimg.calibration.sets import read_set
-from dsa110_contimg.calibration.validity import REACH_D, Validity, validity
-from dsa110_contimg.errors import NoCalibrationError
+from dsa110_contimg.calibration.validity import REACH_D, Validity, turning_points, validity
+from dsa110_contimg.errors import CalibrationError, ContimgError, NoCalibrationError
 from dsa110_contimg.ledger.calibrations import Calibrated, Calibration, Observing
 from dsa110_contimg.ledger.summary import summarize
 from dsa110_contimg.pipeline.measurement_set import facts_of
@@ -57,7 +57,7 @@ class Standing:
         """Return the same for a job's description."""
         return {
             "sets": [record.as_json() for record in self.records],
-            "states": [state._asdict() for state in self.states],
+            "states": [state._asdict() for state in turning_points(self.states)],
         }
 
     @classmethod
@@ -138,6 +138,13 @@ def register_made(ledger: Ledger, manifest: Manifest, output: Path) -> None:
     """Register what a job made that is published: a new set, how the telescope stood, what calibrated its products.
 
     To do so again changes nothing.
+
+    Raises
+    ------
+    CalibrationError
+        A set is not whole, or a Measurement Set says of itself what cannot be understood.
+    LedgerError
+        A set was judged bad.
     """
     for made in manifest.products:
         if made.kind == CALIBRATION:
@@ -147,7 +154,14 @@ def register_made(ledger: Ledger, manifest: Manifest, output: Path) -> None:
     products = [output / made.name for made in manifest.products if made.kind not in _NOT_CALIBRATED]
     for made in manifest.products:
         if made.kind == "ms":
-            note(ledger, manifest.group, manifest.start_mjd, facts_of(output / made.name), products)
+            try:
+                note(ledger, manifest.group, manifest.start_mjd, facts_of(output / made.name), products)
+            except (KeyError, TypeError, ValueError) as error:
+                if isinstance(error, ContimgError):
+                    raise
+                raise CalibrationError(
+                    f"what it says of itself is not understood ({error!r})", path=output / made.name
+                ) from error
 
 
 def note(ledger: Ledger, group: str, start_mjd: float, facts: dict[str, Any], products: Sequence[Path]) -> None:
