@@ -37,6 +37,8 @@ lint: $(DEV_STAMP)  ## style, types, and which room may import which
 bench: $(DEV_STAMP)  ## time a full group, ours and the peer's side by side; and the stream
 	@echo "== bench: convert a full group (minutes, and 10 GB of disk)"
 	@$(PY) benchmarks/bench_convert.py
+	@echo "== bench: flag a full group (needs the aoflagger command for the peer)"
+	@$(PY) benchmarks/bench_flag.py
 	@echo "== bench: solve a full calibrator group, and apply"
 	@$(PY) benchmarks/bench_calibrate.py
 	@echo "== bench: the stream, and the ledger with 100,000 groups (minutes)"
