@@ -65,7 +65,8 @@ def test_jobs_are_told_settings_catalogue_and_what_stands_as_json(ledger, tmp_pa
         stream={"stages": ["convert", "flag", "solve", "apply"]}, sets={"catalogue": "nvss.csv", "least_flux_jy": 2.5}
     )
     options = json.loads(json.dumps(calibration_options(ledger, settings, state_of(5).start_mjd)))
-    assert set(options) == {"flag", "solve", "apply"}
+    assert set(options) == {"flag", "solve", "tie", "apply"}
+    assert options["tie"]["tie"] == "never"
     assert options["solve"]["least_flux_jy"] == 2.5
     assert options["solve"]["catalogue"].startswith("/")
     assert options["solve"]["settings"]["amplitude_interval_s"] == float("inf")

@@ -81,8 +81,23 @@ def _phase_deg(values: NDArray[np.complex128]) -> NDArray[np.float64]:
 
 
 def _panels(n: int) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(10, 3.2 * n), layout="constrained")
+    figure = Figure(figsize=(10, 3.2 * n))
+    figure.subplots_adjust(left=0.08, right=0.98, top=1 - 0.13 * 2 / (n + 1), bottom=0.16 / n + 0.02, hspace=0.06)
     return figure, list(np.atleast_1d(figure.subplots(n, 1, sharex=True)))
+
+
+def _plain_and_odd(
+    drawn: Drawn, axes: Axes, x: NDArray[np.float64], curves: dict[int, NDArray[np.float64]], *, labelled: bool = True
+) -> None:
+    """Plot one curve an antenna: those of the odd ones each in its colour, all others as one grey line with gaps."""
+    gap = np.array([np.nan])
+    plain = [antenna for antenna in curves if drawn.colour(antenna) is None]
+    if plain:
+        across = np.concatenate([part for _ in plain for part in (x, gap)])
+        axes.plot(across, np.concatenate([part for k in plain for part in (curves[k], gap)]), lw=0.6, c=_PLAIN)
+    for antenna in sorted(set(curves) - set(plain)):
+        label = f"antenna {drawn.bandpass.antenna_names[antenna]}" if labelled else None
+        axes.plot(x, curves[antenna], lw=1.2, c=drawn.colour(antenna), label=label, zorder=3)
 
 
 def _against_frequency(
@@ -92,12 +107,9 @@ def _against_frequency(
     figure, panels = _panels(table.values.shape[3])
     for pol, axes in enumerate(panels):
         shown = np.where(table.flags[0, ..., pol], np.nan, part(np.asarray(table.values[0, ..., pol], np.complex128)))
-        for antenna in sorted(map(int, table.working), key=lambda index: drawn.colour(index) is not None):
-            colour = drawn.colour(antenna)
-            name = None if colour is None else f"antenna {table.antenna_names[antenna]}"
-            axes.plot(
-                table.freq_hz / 1e6, shown[antenna], lw=0.6 if colour is None else 1.2, c=colour or _PLAIN, label=name
-            )
+        _plain_and_odd(
+            drawn, axes, table.freq_hz / 1e6, {antenna: shown[antenna] for antenna in map(int, table.working)}
+        )
         axes.set_ylabel(f"{_POLARIZATIONS[pol]}: {label}")
         _legend(axes)
     panels[-1].set_xlabel("frequency [MHz]")
@@ -142,13 +154,11 @@ def _gains(drawn: Drawn) -> Figure:
     table = drawn.gains
     figure, panels = _panels(2)
     minutes = 1440 * (table.times_mjd - table.times_mjd[0])
-    for antenna in map(int, table.working):
-        colour = drawn.colour(antenna)
-        for pol in range(table.values.shape[3]):
-            gain = np.where(table.flags[:, antenna, 0, pol], np.nan, table.values[:, antenna, 0, pol])
-            label = f"antenna {table.antenna_names[antenna]}" if colour and pol == 0 else None
-            panels[0].plot(minutes, abs(gain), label=label, c=colour or _PLAIN)
-            panels[1].plot(minutes, _phase_deg(gain), c=colour or _PLAIN)
+    for pol in range(table.values.shape[3]):
+        gain = np.where(table.flags[:, :, 0, pol], np.nan, table.values[:, :, 0, pol])
+        for axes, part in zip(panels, (np.asarray(abs(gain), np.float64), _phase_deg(gain)), strict=True):
+            curves = {antenna: part[:, antenna] for antenna in map(int, table.working)}
+            _plain_and_odd(drawn, axes, minutes, curves, labelled=pol == 0)
     _legend(panels[0])
     panels[0].set_ylabel("gain amplitude")
     panels[1].set_ylabel("gain phase [deg]")

@@ -1,9 +1,9 @@
 """Interference in one dynamic spectrum, found by aoflagger's SumThreshold.
 
 Offringa et al. 2010, MNRAS 405, 155: runs of 1, 2, 4, ... neighbouring samples are held against a threshold that falls
-with their number. Our strategies (``strategies/*.lua``) run it twice: on what is strong as it stands, then on what
-is left, after a smooth background has been taken away. What is found is filled before the background is fitted, because
-aoflagger's low-pass filter looks at masked samples too.
+with their number. Our strategies (``strategies/*.lua``) run it twice: on what is strong as it stands, if anything is,
+then on what is left, after a smooth background has been taken away. What is found is filled before the background is
+fitted, because aoflagger's low-pass filter looks at masked samples too.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 PASSES = ("strong", "faint")
 # With fewer good samples than this there is no noise to measure.
 _FEWEST_SAMPLES = 32
+# Every so many samples are enough to tell their distribution.
+_QUANTILE_STEP = 4
+# Without a sample so many standard deviations above the median, nothing is strong; noise has one in a million images.
+_STRONG_SIGMA = 8.0
 
 
 class Detector:
@@ -37,6 +41,8 @@ class Detector:
         self._flagger = aoflagger.AOFlagger()
         folder = files("dsa110_contimg.flagging") / "strategies"
         self._strategies = [self._flagger.load_strategy_file(str(folder / f"{kind}_{name}.lua")) for name in PASSES]
+        # The noise of the array's mean is so low that wide emission need not stick out in any one sample.
+        self._only_if_strong = self._strategies[0] if kind == "baseline" else None
         # aoflagger's images are channels high and times wide.
         self._image = self._flagger.make_image_set(n_times, n_channels, 1)
         self._mask = self._flagger.make_flag_mask(n_times, n_channels)
@@ -59,9 +65,13 @@ class Detector:
         bad = mask | ~np.isfinite(image)
         looked_at = ~bad
         for strategy in self._strategies:
-            if np.count_nonzero(~bad) < _FEWEST_SAMPLES:
+            good = image[~bad]
+            if good.size < _FEWEST_SAMPLES:
                 break
-            flat = np.where(bad, 0.0, image - np.median(image[~bad])).astype(np.float32)
+            low, middle = np.quantile(good[::_QUANTILE_STEP], [0.1587, 0.5])
+            flat = np.where(bad, 0.0, image - middle).astype(np.float32)
+            if strategy is self._only_if_strong and flat.max() < _STRONG_SIGMA * (middle - low):
+                continue
             self._image.set_image_buffer(0, np.ascontiguousarray(flat.T))
             self._mask.set_buffer(np.ascontiguousarray(bad.T))
             bad = bad | strategy.run(self._image, self._mask).get_buffer().T
