@@ -21,6 +21,8 @@ DECISIONS_NAME = "decisions.jsonl"
 """The operators' decisions, beside the products."""
 CALIBRATION_NAME = "set.json"
 """The file in the directory of a calibration set that says what it is."""
+FLAGS_NAME = "flags.json"
+"""The file in a Measurement Set that says what was flagged by what."""
 DAEMON_NAME = "daemon.json"
 """What the daemon says of itself every two seconds, in the state directory."""
 

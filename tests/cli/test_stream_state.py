@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from dsa110_contimg.cli.app import app
 from dsa110_contimg.ledger import FailureKind, GroupState, open_ledger
+from dsa110_contimg.ledger.flaggings import Flagging
 from ledger_groups import add_group, gid_of, publish
 
 
@@ -121,6 +122,20 @@ def test_show(run, ledger):
     assert "attempt  1" in text
     assert "product  /ms" in run("groups", "show", gid_of(0)).stdout
     assert "running" in run("groups", "show", gid_of(1)).stdout
+
+
+def test_show_says_what_was_flagged_by_what(run, ledger):
+    assert "flagged" not in run("groups", "show", gid_of(0)).stdout
+    ailment = {"name": "45", "polarization": "XX", "kind": "dead"}
+    record = {"by_reason": {"good": 0.857, "array": 0.12, "baseline": 0.023, "zero": 0.0}, "ailments": [ailment]}
+    for flagged in (0.5, 0.143):  # the last word counts
+        ledger.note_flagging(Flagging(gid_of(0), 60953.5, flagged, record))
+    text = run("groups", "show", gid_of(0)).stdout
+    assert "flagged  14.3%: array 12.0%, baseline 2.3%" in text
+    assert "station 45 XX: dead" in text
+    assert parsed(run("groups", "show", gid_of(0), "--json"))["flagging"]["record"] == record
+    assert [item.group_id for item in ledger.flaggings(60953.0, 60954.0)] == [gid_of(0)]
+    assert ledger.flaggings(60954.0, 60955.0) == []
 
 
 def test_decisions(run, ledger, in_tmp):

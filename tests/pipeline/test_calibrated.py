@@ -176,6 +176,11 @@ def test_the_stream_takes_groups_from_files_to_calibrated_data(tmp_path):
         stages = [stage.name for stage in ledger.group(groups[1]).attempts[-1].stages]
         assert stages == ["convert", "flag", "solve", "apply"]
         ms = next(use.product for use in ledger.calibrated_by(groups[2]))
+        flagging = ledger.flagging(groups[2])
+    assert 0 < flagging.flagged < 0.05
+    assert flagging.record["by_reason"]["good"] == pytest.approx(1 - flagging.flagged)
+    assert len(flagging.record["antennas"]) == 12
+    assert len(flagging.record["occupancy"]) == 768
     assert ms.with_name(ms.name + ".flagversions").is_dir()
     assert stream.strays() == []
     for found in look(ms, calibrated_blocks(ms, read_tables(item.path)), night.sources)[1:]:

@@ -23,7 +23,10 @@ def test_sets_their_use_and_their_retirement_come_back(tmp_path, caplog):
         said = applied_facts(standing(ledger, state_of(5).start_mjd, state_of(5).start_mjd).choose(
             state_of(5).start_mjd, state_of(5)
         ))  # fmt: skip
-        register_made(ledger, manifest_of(5, make_ms(output, 5, said)), output)
+        ms = make_ms(output, 5, said)
+        (ms / "flags.json").write_text('{"flagged": 0.1, "by_reason": {"good": 0.9}}')
+        register_made(ledger, manifest_of(5, ms), output)
+        flagging = ledger.flagging(gid_of(5))
         again = make_set(output, 0, version=2)  # solved again: the first retires
         register_made(ledger, manifest_of(0, again), output)
         odd = make_set(output, 9)
@@ -45,4 +48,5 @@ def test_sets_their_use_and_their_retirement_come_back(tmp_path, caplog):
         assert [item._replace(when_utc=None) for item in new.calibrated_by(gid_of(5))] == [
             item._replace(when_utc=None) for item in used
         ]
+        assert new.flagging(gid_of(5))[2:] == flagging[2:] == (0.1, {"flagged": 0.1, "by_reason": {"good": 0.9}})
         assert [item.group_id for item in new.observing(60000, 70000)] == [item.group_id for item in stood]

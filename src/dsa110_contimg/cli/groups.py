@@ -79,10 +79,16 @@ def show(
     session = begin(ctx)
     with open_existing(session, state) as ledger:
         history = ledger.group(_group_id(group))
+        flagging = ledger.flagging(history.group.id)
     if as_json:
-        emit_json(history)
-    else:
-        _print(history)
+        emit_json(history._asdict() | {"flagging": flagging})
+        return
+    _print(history)
+    if flagging is not None:
+        by_reason = {name: share for name, share in flagging.record["by_reason"].items() if share and name != "good"}
+        typer.echo(f"  flagged  {flagging.flagged:.1%}: " + ", ".join(f"{k} {v:.1%}" for k, v in by_reason.items()))
+        for ailment in flagging.record["ailments"]:
+            typer.echo(f"    station {ailment['name']} {ailment['polarization']}: {ailment['kind']}")
 
 
 @app.command()

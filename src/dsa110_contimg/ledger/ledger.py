@@ -12,12 +12,15 @@ from dsa110_contimg.ledger.consistency import Consistency
 from dsa110_contimg.ledger.decisions import Decisions
 from dsa110_contimg.ledger.events import Events
 from dsa110_contimg.ledger.files import Files
+from dsa110_contimg.ledger.flaggings import Flaggings
 from dsa110_contimg.ledger.groups import Groups
 from dsa110_contimg.ledger.lock import Owner, lock, owner_of
 from dsa110_contimg.ledger.reports import Reports
 
 
-class Ledger(Files, Groups, Attempts, Commits, Decisions, Reports, Events, Adoption, Consistency, Calibrations):
+class Ledger(
+    Files, Groups, Attempts, Commits, Decisions, Reports, Events, Adoption, Consistency, Calibrations, Flaggings
+):
     """What the pipeline remembers; `open_ledger` opens one.
 
     Every method is one transaction: all of it or nothing, on the disk when it returns. One ledger may be used by many

@@ -192,3 +192,13 @@ observing = sa.Table(
     sqlite_with_rowid=False,
 )
 sa.Index("ix_observing_start", observing.c.start_mjd)
+
+flaggings = sa.Table(
+    "flaggings",
+    metadata,
+    sa.Column("group_id", sa.Text, primary_key=True),
+    sa.Column("start_mjd", sa.Float, nullable=False),
+    sa.Column("flagged", sa.Float, nullable=False),
+    sa.Column("record", sa.JSON, nullable=False, server_default="{}"),
+)
+sa.Index("ix_flaggings_start", flaggings.c.start_mjd)

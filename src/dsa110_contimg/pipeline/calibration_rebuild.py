@@ -9,7 +9,7 @@ from dsa110_contimg.errors import CalibrationError, LedgerError, NamingError
 from dsa110_contimg.ledger.calibration_decisions import Retirement, read_retirements
 from dsa110_contimg.ledger.records import mjd_of
 from dsa110_contimg.naming import CALIBRATION_NAME, group_start, parse_calibration_name, parse_ms_name
-from dsa110_contimg.pipeline.calibration_records import calibration_of, note
+from dsa110_contimg.pipeline.calibration_records import calibration_of, note, note_flags
 from dsa110_contimg.pipeline.measurement_set import facts_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def restore_sets(ledger: Ledger, products: Path, retirements: Path) -> int:
     for path in sorted(products.iterdir()):
         try:
             group, _ = parse_ms_name(path.name)
-            note(ledger, group, mjd_of(group_start(group)), facts_of(path), [path])
+            start_mjd = mjd_of(group_start(group))
+            note(ledger, group, start_mjd, facts_of(path), [path])
+            note_flags(ledger, group, start_mjd, path)
         except NamingError:
             continue
         except (OSError, KeyError, ValueError, LedgerError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,9 @@ from dsa110_contimg.calibration.sets import read_set
 from dsa110_contimg.calibration.validity import REACH_D, Validity, turning_points, validity
 from dsa110_contimg.errors import CalibrationError, ContimgError, NoCalibrationError
 from dsa110_contimg.ledger.calibrations import Calibrated, Calibration, Observing
+from dsa110_contimg.ledger.flaggings import Flagging
 from dsa110_contimg.ledger.summary import summarize
+from dsa110_contimg.naming import FLAGS_NAME
 from dsa110_contimg.pipeline.measurement_set import facts_of
 from dsa110_contimg.storage.checksums import tree_checksum
 from dsa110_contimg.telescope.correlator import CorrelatorState
@@ -156,6 +159,7 @@ def register_made(ledger: Ledger, manifest: Manifest, output: Path) -> None:
         if made.kind == "ms":
             try:
                 note(ledger, manifest.group, manifest.start_mjd, facts_of(output / made.name), products)
+                note_flags(ledger, manifest.group, manifest.start_mjd, output / made.name)
             except (KeyError, TypeError, ValueError) as error:
                 if isinstance(error, ContimgError):
                     raise
@@ -172,6 +176,14 @@ def note(ledger: Ledger, group: str, start_mjd: float, facts: dict[str, Any], pr
         ledger.note_observing(Observing(group, start_mjd, state.dec_deg, correlator))
     if facts.get("calibration"):
         ledger.record_calibrated(uses_of(group, products, facts["calibration"]))
+
+
+def note_flags(ledger: Ledger, group: str, start_mjd: float, ms: Path) -> None:
+    """Note what was flagged by what in a group's Measurement Set, if it says so."""
+    path = ms / FLAGS_NAME
+    if path.exists():
+        said = json.loads(path.read_text())
+        ledger.note_flagging(Flagging(group, start_mjd, float(said["flagged"]), said))
 
 
 def uses_of(group: str, products: Sequence[Path], said: dict[str, Any]) -> list[Calibrated]:

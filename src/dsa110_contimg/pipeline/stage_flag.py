@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from pathlib import Path
@@ -12,8 +13,9 @@ from dsa110_contimg.config.settings import FlagSettings
 from dsa110_contimg.flagging.flags import find_flags, write_flags
 from dsa110_contimg.flagging.history import leave_record
 from dsa110_contimg.flagging.reasons import Reason
-from dsa110_contimg.flagging.tables import tabulate
+from dsa110_contimg.flagging.tables import record, tabulate
 from dsa110_contimg.flagging.versions import versions_directory
+from dsa110_contimg.naming import FLAGS_NAME
 from dsa110_contimg.pipeline.calibration_records import FLAG_VERSIONS
 from dsa110_contimg.pipeline.measurement_set import add_facts
 from dsa110_contimg.pipeline.stages import Made, Moved
@@ -42,6 +44,7 @@ def run(context: JobContext) -> Moved:
     by_reason = {reason.title: round(float(table.total[reason]), 6) for reason in Reason if table.total[reason] > 0}
     said = {"ailments": ailments, "remarks": list(found.remarks), "fractions": by_reason}
     add_facts(context.ms, {"flagging": said})
+    (context.ms / FLAGS_NAME).write_text(json.dumps(record(found, table, settings.model_dump(mode="json"))) + "\n")
     context.made.append(Made(versions_directory(context.ms), FLAG_VERSIONS))
     n_bytes = tree_bytes(context.ms)
     stage_line(log, "flag", description.group, n_bytes, time.monotonic() - begun, attempt=description.attempt_id)

@@ -1,4 +1,4 @@
-"""Calibration sets, what they calibrated, and how the telescope stood for each group."""
+"""Calibration sets, what they calibrated, and for each group how the telescope stood and what was flagged."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,7 @@ def upgrade() -> None:
     _calibrations()
     _calibrated()
     _observing()
+    _flaggings()
 
 
 def _text(name: str, *, nullable: bool = False, default: str | None = None) -> "sa.Column[str]":
@@ -82,3 +83,14 @@ def _observing() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_observing_start", "observing", ["start_mjd"])
+
+
+def _flaggings() -> None:
+    op.create_table(
+        "flaggings",
+        sa.Column("group_id", sa.Text, primary_key=True),
+        _float("start_mjd"),
+        _float("flagged"),
+        _json("record", "{}"),
+    )
+    op.create_index("ix_flaggings_start", "flaggings", ["start_mjd"])
