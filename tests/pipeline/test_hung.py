@@ -62,7 +62,7 @@ def test_an_incoming_directory_on_fuse_is_polled_and_may_hang_for_a_while(tmp_pa
             mount.hang()
             assert min(status_seconds(stream) for _ in range(5)) < 1.0
             mount.go_on()
-            stream.drop(1)
+            stream.write(1)
             stream.wait_for({1: "done"})
 
 
