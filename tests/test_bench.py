@@ -47,3 +47,12 @@ def test_bench_of_the_stream_and_of_the_ledger(tmp_path):
         ):
             assert words in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_bench_of_calibrating(tmp_path):
+    command = [sys.executable, BENCHMARKS / "bench_calibrate.py", "--quick", "--no-casa", "--data", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in ("calibrate, K + B + G", "deg rms", "times the conversion"):
+        assert words in done.stdout
