@@ -1,13 +1,11 @@
 """``dsa110-contimg cal``: the calibration sets there are, which one serves when, and an end to a bad one."""
 
-import getpass
-import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dsa110_contimg.cli.context import Json, begin, emit_json, time_given
+from dsa110_contimg.cli.context import Json, begin, emit_json, operator, time_given
 from dsa110_contimg.cli.groups import Why
 from dsa110_contimg.cli.lazy import LightGroup
 from dsa110_contimg.cli.ledger import OutputDir, StateDir, open_existing
@@ -155,7 +153,7 @@ def retire(
 ) -> None:
     """Let a set not be used any more; what it calibrated is named, and `recalibrate` does it again."""
     session = begin(ctx)
-    who = f"{getpass.getuser()}@{platform.node()}"
+    who = operator()
     with open_existing(session, state, output_dir) as ledger:
         used = ledger.retire_calibration(name, who, why)
     groups = sorted({item.group_id for item in used})

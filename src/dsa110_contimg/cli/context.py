@@ -12,8 +12,10 @@ A verb takes the context first and begins with it::
 This module and those of the verbs import nothing heavy at their top: a help text needs their signatures.
 """
 
+import getpass
 import json
 import os
+import platform
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -93,6 +95,11 @@ def begin(ctx: typer.Context) -> Session:
         # Read by numba when it is first imported, which no verb has done yet.
         os.environ.setdefault("NUMBA_CACHE_DIR", str(cache.absolute()))
     return session
+
+
+def operator() -> str:
+    """Say who is deciding: ``user@host``."""
+    return f"{getpass.getuser()}@{platform.node()}"
 
 
 def time_given(text: str) -> "datetime":

@@ -1,13 +1,11 @@
 """``dsa110-contimg groups``: what became of each group, and what an operator decides about it."""
 
-import getpass
-import platform
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dsa110_contimg.cli.context import Json, begin, emit_json
+from dsa110_contimg.cli.context import Json, begin, emit_json, operator
 from dsa110_contimg.cli.lazy import LightGroup
 from dsa110_contimg.cli.ledger import OutputDir, StateDir, open_existing
 
@@ -91,56 +89,29 @@ def show(
             typer.echo(f"    station {ailment['name']} {ailment['polarization']}: {ailment['kind']}")
 
 
-@app.command()
-def retry(
-    ctx: typer.Context,
-    group_ids: GroupIds,
-    why: Why = "",
-    state: StateDir = None,
-    output_dir: OutputDir = None,
-    as_json: Json = False,
-) -> None:
-    """Have groups done again: their failures are forgotten, their products replaced when the new ones are there."""
-    _decide(ctx, "retry", group_ids, why, state, output_dir, as_json=as_json)
+def _verb(what: str, says: str) -> None:
+    """Add a verb that takes one decision about groups."""
+
+    def decide(
+        ctx: typer.Context,
+        group_ids: GroupIds,
+        why: Why = "",
+        state: StateDir = None,
+        output_dir: OutputDir = None,
+        as_json: Json = False,
+    ) -> None:
+        _decide(ctx, what, group_ids, why, state, output_dir, as_json=as_json)
+
+    app.command(what, help=says)(decide)
 
 
-@app.command()
-def ignore(
-    ctx: typer.Context,
-    group_ids: GroupIds,
-    why: Why = "",
-    state: StateDir = None,
-    output_dir: OutputDir = None,
-    as_json: Json = False,
-) -> None:
-    """Want nothing of groups."""
-    _decide(ctx, "ignore", group_ids, why, state, output_dir, as_json=as_json)
-
-
-@app.command()
-def quarantine(
-    ctx: typer.Context,
-    group_ids: GroupIds,
-    why: Why = "",
-    state: StateDir = None,
-    output_dir: OutputDir = None,
-    as_json: Json = False,
-) -> None:
-    """Keep groups from being tried, until they are told to be retried."""
-    _decide(ctx, "quarantine", group_ids, why, state, output_dir, as_json=as_json)
-
-
-@app.command()
-def retire(
-    ctx: typer.Context,
-    group_ids: GroupIds,
-    why: Why = "",
-    state: StateDir = None,
-    output_dir: OutputDir = None,
-    as_json: Json = False,
-) -> None:
-    """Count the products of groups as gone, and want no new ones; their files stay where they are."""
-    _decide(ctx, "retire", group_ids, why, state, output_dir, as_json=as_json)
+_verb(
+    "retry",
+    "Have groups done again: their failures are forgotten, their products replaced when the new ones are there.",
+)
+_verb("ignore", "Want nothing of groups.")
+_verb("quarantine", "Keep groups from being tried, until they are told to be retried.")
+_verb("retire", "Count the products of groups as gone, and want no new ones; their files stay where they are.")
 
 
 def _decide(
@@ -152,7 +123,7 @@ def _decide(
     from dsa110_contimg.ledger.states import DecisionKind
 
     ids = [_group_id(text) for text in group_ids]
-    who = f"{getpass.getuser()}@{platform.node()}"
+    who = operator()
     report: list[dict[str, str]] = []
     with open_existing(session, state, output_dir) as ledger:
         for gid in ids:

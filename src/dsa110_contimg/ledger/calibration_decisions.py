@@ -1,12 +1,11 @@
 """What operators decide about calibration sets, kept beside the products: it outlives the ledger."""
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from dsa110_contimg.ledger.decisions import append_line
+from dsa110_contimg.ledger.decisions import append_line, read_lines
 from dsa110_contimg.naming import parse_utc
 
 _NAME = "calibration-decisions.jsonl"
@@ -39,13 +38,6 @@ def append_retirement(path: Path, item: Retirement) -> None:
 
 def read_retirements(path: Path) -> Iterator[Retirement | str]:
     """Read what `append_retirement` wrote; a line that cannot be understood is given as it is. No file: nothing."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return
-    for line in filter(None, lines):
-        try:
-            said = json.loads(line)
-            yield Retirement(said["calibration"], said["who"], parse_utc(said["when_utc"]), said["why"])
-        except (ValueError, KeyError, TypeError):
-            yield line
+    return read_lines(
+        path, lambda said: Retirement(said["calibration"], said["who"], parse_utc(said["when_utc"]), said["why"])
+    )

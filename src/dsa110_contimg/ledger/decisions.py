@@ -2,10 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -18,6 +18,8 @@ from dsa110_contimg.ledger.rows import group_row
 from dsa110_contimg.ledger.state_sql import facts_of
 from dsa110_contimg.ledger.states import DecisionKind, GroupState, Wanted, derive_state
 from dsa110_contimg.naming import parse_utc
+
+T = TypeVar("T")
 
 _AFRESH = {"published": None, "standing": None, "last_failure": None, "n_transient": 0, "not_before_utc": None}
 """What a group is told to forget when it is to be done again."""
@@ -163,14 +165,22 @@ def append_line(path: Path, facts: dict[str, Any]) -> None:
 
 def read_decisions(path: Path) -> Iterator[Decision | str]:
     """Read what `append_decision` wrote; a line that cannot be understood is given as it is. No file: nothing."""
+    return read_lines(
+        path,
+        lambda said: Decision(
+            said["group_id"], DecisionKind(said["what"]), said["who"], parse_utc(said["when_utc"]), said["why"]
+        ),
+    )
+
+
+def read_lines(path: Path, understand: Callable[[dict[str, Any]], T]) -> Iterator[T | str]:
+    """Read lines that `append_line` wrote; one that cannot be understood is given as it is. No file: nothing."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return
     for line in filter(None, lines):
         try:
-            said = json.loads(line)
-            when = parse_utc(said["when_utc"])
-            yield Decision(said["group_id"], DecisionKind(said["what"]), said["who"], when, said["why"])
+            yield understand(json.loads(line))
         except (ValueError, KeyError, TypeError):
             yield line

@@ -84,5 +84,19 @@ def require_local(path: Path, mountinfo: str | None = None) -> None:
         )
 
 
+def require_there(path: Path) -> None:
+    """Refuse to go on without a ledger.
+
+    Raises
+    ------
+    LedgerPlaceError
+        There is none.
+    """
+    if not path.exists():
+        raise LedgerPlaceError(
+            "there is no ledger", path=path, remedy="The stream makes it when it first starts; or set paths.state."
+        )
+
+
 def _unescape(text: str) -> str:
     return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), text)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from dsa110_contimg.errors import LedgerError, LedgerPlaceError
 from dsa110_contimg.ledger.connection import BUSY_S, ledger_errors, make_engine
-from dsa110_contimg.ledger.file_system import require_local
+from dsa110_contimg.ledger.file_system import require_local, require_there
 from dsa110_contimg.ledger.ledger import Ledger
 from dsa110_contimg.ledger.migrate import HEAD, migrate, revision_of
 
@@ -37,11 +37,9 @@ def open_ledger(path: Path, *, create: bool = True, decisions: Path | None = Non
     """
     path = path.absolute()
     require_local(path)
-    if not path.exists():
-        if not create:
-            raise LedgerPlaceError(
-                "there is no ledger", path=path, remedy="The stream makes it when it first starts; or set paths.state."
-            )
+    if not create:
+        require_there(path)
+    elif not path.exists():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

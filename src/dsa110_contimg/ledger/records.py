@@ -1,7 +1,7 @@
 """What goes into the ledger and comes out of it: plain values, times aware and UTC."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,11 @@ def mjd_of(time: datetime) -> float:
 def utc_of(mjd: float) -> datetime:
     """Time of a Modified Julian Date (UTC)."""
     return _EPOCH + timedelta(days=mjd)
+
+
+def utc_text(time: datetime) -> str:
+    """Write an aware time as the ledger keeps it, so that text sorts as times do: ``2025-10-05T12:30:00.000000Z``."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def mask_of(subbands: Iterable[int]) -> int:

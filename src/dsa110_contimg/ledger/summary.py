@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from dsa110_contimg.errors import LedgerError, LedgerPlaceError
-from dsa110_contimg.ledger.file_system import require_local
-from dsa110_contimg.ledger.records import Attempt, Event, Failure, Stage, utc_of
+from dsa110_contimg.errors import LedgerError
+from dsa110_contimg.ledger.file_system import require_local, require_there
+from dsa110_contimg.ledger.records import Attempt, Event, Failure, Stage, utc_of, utc_text
 from dsa110_contimg.ledger.states import (
     ALL_SUBBANDS,
     FailureKind,
@@ -109,7 +109,7 @@ def summarize(ledger: Path, now: datetime | None = None, limit: int = 10) -> Sum
         given_up = [item for item in open_groups if item[2] in _GIVEN_UP]
         again = [item for item in open_groups if item[2] is GroupState.READY and item[1].last_failure is not None]
         published_since = "SELECT count(*) FROM attempts WHERE ended_utc >= ? AND committed"
-        (published,) = rows.execute(published_since, (_text_of(now - RATE_OVER),)).fetchone()
+        (published,) = rows.execute(published_since, (utc_text(now - RATE_OVER),)).fetchone()
         failed = "SELECT failure_kind, count(*) FROM attempts WHERE failure_kind NOT NULL GROUP BY failure_kind"
         kinds = dict(rows.execute(failed).fetchall())
         return Summary(
@@ -134,10 +134,7 @@ _SETTLED = "published IS NOT NULL AND wanted = 'products' AND current_attempt IS
 def _reading(ledger: Path) -> Iterator[sqlite3.Connection]:
     """See one moment of a ledger."""
     require_local(ledger)
-    if not ledger.exists():
-        raise LedgerPlaceError(
-            "there is no ledger", path=ledger, remedy="The stream makes it when it first starts; or set paths.state."
-        )
+    require_there(ledger)
     try:
         with closing(sqlite3.connect(f"file:{quote(str(ledger))}?mode=ro", uri=True, timeout=_BUSY_S)) as connection:
             connection.row_factory = sqlite3.Row
@@ -151,10 +148,6 @@ def _reading(ledger: Path) -> Iterator[sqlite3.Connection]:
 def _utc_of_mjd(rows: sqlite3.Connection, query: str) -> datetime | None:
     (mjd,) = rows.execute(query).fetchone()
     return None if mjd is None else utc_of(mjd)
-
-
-def _text_of(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _time(text: str | None) -> datetime | None:
