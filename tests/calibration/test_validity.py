@@ -53,6 +53,7 @@ def test_coming_back_does_not_revive_a_set():
 def test_ranges_are_the_same_from_turning_points_alone(kinds, place):
     states = [group(n) if kind == "same" else CHANGES[kind](group(n)) for n, kind in enumerate(kinds)]
     own = group(place)
+    states[place : place + 1] = [own]
     few = turning_points(states)
     assert len(few) <= len(states)
     assert validity(own.start_mjd, own, few) == validity(own.start_mjd, own, [*few, *states])
