@@ -1,0 +1,1 @@
+"""Sources in images: found, measured, compared with catalogues."""
