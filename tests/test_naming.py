@@ -258,3 +258,33 @@ class TestCalibrationSets:
     def test_what_cannot_be_named(self, source, version):
         with pytest.raises(NamingError):
             naming.calibration_name("2025-10-05T12:30:00", source, version)
+
+
+class TestImages:
+    @given(group_ids, st.sampled_from(naming.ImageKind), st.none() | st.sampled_from(naming.Band))
+    def test_name_and_back(self, gid, kind, band):
+        name = naming.image_name(gid, kind, band)
+        assert naming.parse_image_name(name) == (gid, kind, band)
+        assert name.startswith(naming.image_stem(gid, band))
+
+    @given(group_ids)
+    def test_directory_and_back(self, gid):
+        assert naming.parse_images_name(naming.images_name(gid)) == gid
+
+    def test_as_they_are(self):
+        gid = "2025-10-05T12:30:00"
+        assert naming.images_name(gid) == "20251005T123000-images"
+        assert naming.image_name(gid, "pbcor") == "20251005T123000-pbcor.fits"
+        assert naming.image_name(gid, "image", "upper") == "20251005T123000-upper-image.fits"
+
+    @pytest.mark.parametrize(("gid", "kind", "band"), [("x", "image", None), ("2025-10-05T12:30:00", "jpg", None)])
+    def test_what_cannot_be_named(self, gid, kind, band):
+        with pytest.raises(NamingError):
+            naming.image_name(gid, kind, band)
+
+    @pytest.mark.parametrize("name", ["20251005T123000-dirty.fits", "20251005T123000-middle-image.fits", "image.fits"])
+    def test_other_names_are_refused(self, name):
+        with pytest.raises(NamingError):
+            naming.parse_image_name(name)
+        with pytest.raises(NamingError):
+            naming.parse_images_name(name)

@@ -8,6 +8,7 @@ further data set with the same start has a suffix letter, from ``b``.
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import NamedTuple
 
 from dsa110_contimg.errors import NamingError
@@ -37,6 +38,8 @@ _SUBBAND = re.compile(
 _MS = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)(?:_(?P<source>[^_/]+))?\.ms")
 _PARTIAL = re.compile(r"\.partial-(?P<compact>[0-9T]{15}[b-z]?)-(?P<attempt>[A-Za-z0-9_.-]+)")
 _CALIBRATION = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)_(?P<source>[^_/]+)_(?P<version>[A-Za-z0-9.-]+)\.cal")
+_IMAGES = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)-images")
+_IMAGE = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)(?:-(?P<band>lower|upper))?-(?P<kind>[a-z]+)\.fits")
 _VERSION = re.compile(r"[A-Za-z0-9.-]+")
 _ATTEMPT = re.compile(r"[A-Za-z0-9_.-]+")
 _PLAIN_SOURCE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.")
@@ -248,6 +251,68 @@ def parse_calibration_name(name: str) -> tuple[str, str, str]:
     if not source or calibration_name(gid, source, match["version"]) != name:
         raise NamingError(f"{name!r} does not name a calibration set: its source is misspelt")
     return gid, source, match["version"]
+
+
+class ImageKind(StrEnum):
+    """What an image file holds."""
+
+    IMAGE = "image"
+    PBCOR = "pbcor"
+    PB = "pb"
+    RESIDUAL = "residual"
+    MODEL = "model"
+    PSF = "psf"
+    RMS = "rms"
+    DIFFERENCE = "difference"  # (XX - YY)/2, not deconvolved
+
+
+class Band(StrEnum):
+    """A half of the band that is imaged by itself."""
+
+    LOWER = "lower"
+    UPPER = "upper"
+
+
+class ImageName(NamedTuple):
+    """What the name of an image says: group id, what it holds, and which half of the band, if not all of it."""
+
+    group: str
+    kind: ImageKind
+    band: Band | None
+
+
+def images_name(gid: str) -> str:
+    """Name the directory of all that imaging a group leaves: ``20251005T123000-images``."""
+    return f"{compact(gid)}-images"
+
+
+def parse_images_name(name: str) -> str:
+    """Undo `images_name`."""
+    match = _IMAGES.fullmatch(name)
+    if match is None:
+        raise NamingError(f"{name!r} does not name a directory of images")
+    return expand(match["compact"])
+
+
+def image_stem(gid: str, band: Band | str | None = None) -> str:
+    """Begin the names of a group's images: ``20251005T123000``, or ``20251005T123000-lower`` for half a band."""
+    return compact(gid) if band is None else f"{compact(gid)}-{Band(band)}"
+
+
+def image_name(gid: str, kind: ImageKind | str, band: Band | str | None = None) -> str:
+    """Name an image of a group: ``20251005T123000-pbcor.fits``, ``20251005T123000-upper-image.fits``."""
+    try:
+        return f"{image_stem(gid, band)}-{ImageKind(kind)}.fits"
+    except ValueError as error:
+        raise NamingError(f"{kind!r}, {band!r} cannot name an image") from error
+
+
+def parse_image_name(name: str) -> ImageName:
+    """Undo `image_name`."""
+    match = _IMAGE.fullmatch(name)
+    if match is None or match["kind"] not in set(ImageKind):
+        raise NamingError(f"{name!r} does not name an image")
+    return ImageName(expand(match["compact"]), ImageKind(match["kind"]), Band(match["band"]) if match["band"] else None)
 
 
 def flag_record_name(ms: str, suffix: str = "json") -> str:

@@ -317,7 +317,10 @@ class ImageSettings(_Section):
         0.05, gt=0, description="Sources outside count if they are brighter than this through the beam [Jy]."
     )
     seed: UserPath | None = Field(None, description="A catalogue whose sources are in the mask from the beginning.")
-    half_bands: bool = Field(False, description="Whether the lower and the upper half of the band are imaged too.")
+    half_bands: bool | None = Field(
+        None,
+        description="Whether the lower and the upper half of the band are imaged too. Not set: in the stream, they are.",
+    )
     threads: Count | None = Field(None, ge=1, description="Threads that work at once. Not set: one per core.")
 
     @property
