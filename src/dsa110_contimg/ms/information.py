@@ -199,16 +199,47 @@ def pointing_dec_rad(path: Path) -> float:
     MeasurementSetError
         It cannot be read.
     """
-    try:
-        return float(np.radians(json.loads((path / PROVENANCE_NAME).read_text())["pointing_dec_deg"]))
-    except FileNotFoundError:
-        log.warning("%s does not say where the dishes pointed: at its phase centre, then", path)
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise MeasurementSetError(f"{PROVENANCE_NAME} cannot be read ({error})", path=path) from error
+    recorded = recorded_pointing_dec_rad(path)
+    if recorded is not None:
+        return recorded
+    log.warning("%s does not say where the dishes pointed: at its phase centre, then", path)
     info = read_info(path)
     ra_deg, dec_deg = info.phase_centre_deg
     direction = apparent_directions(ra_deg, dec_deg, info.times_mjd.mean(), info.site)
     return float(np.arcsin(direction[0, 0, 2]))
+
+
+def recorded_pointing_dec_rad(path: Path) -> float | None:
+    """Apparent declination to which the dishes point, as ``contimg.json`` says it [rad]; None where there is none.
+
+    Raises
+    ------
+    MeasurementSetError
+        It cannot be read.
+    """
+    try:
+        return float(np.radians(json.loads((path / PROVENANCE_NAME).read_text())["pointing_dec_deg"]))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise MeasurementSetError(f"{PROVENANCE_NAME} cannot be read ({error})", path=path) from error
+
+
+def telescope_site(path: Path) -> tuple[str, Site]:
+    """Name of the telescope, and where it says it stands; the middle of its antennas where it does not say.
+
+    Raises
+    ------
+    MeasurementSetError
+        It cannot be read.
+    """
+    try:
+        telescope, place_m = _observation(path)
+        if place_m is None:
+            place_m = _columns(path, "ANTENNA", ("POSITION",))["POSITION"].mean(axis=0)
+    except RuntimeError as error:
+        raise MeasurementSetError(f"cannot be read ({error})", path=path) from error
+    return telescope, _site(place_m)
 
 
 def _columns(path: Path, table: str, names: tuple[str, ...]) -> dict[str, Any]:
