@@ -1,15 +1,47 @@
-"""Components from residual images: radler, WSClean's deconvolution as a library (Offringa & Smirnov 2017), made safe."""
+"""Components from residual images: radler, which is WSClean's deconvolution as a library, made safe.
+
+Cleaning has two phases (Offringa & Smirnov 2017, section 2.3). First components are found wherever the residual stands
+out of the local noise (`auto_mask`); then only where there are components already, and deeper (`auto_threshold`). The
+noise is measured anew whenever its threshold is reached: sidelobes of bright sources pass for noise in the beginning,
+and what they hide is not given up. A mask that is given (a seed) is part of the second phase's mask from the beginning.
+"""
 
 from __future__ import annotations
 
+import logging
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import radler
+from astropy.io import fits
+
+from dsa110_contimg.errors import UsageError
+from dsa110_contimg.imaging.noise import rms_map
+from dsa110_contimg.imaging.printed import printed_lines
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from dsa110_contimg.config.settings import ImageSettings
     from dsa110_contimg.images.fits import RestoringBeam
+
+log = logging.getLogger(__name__)
+
+# The noise is measured again within a major cycle as long as it falls below so much of what it was, so often at most.
+_QUIETER = 0.85
+_MEASUREMENTS = 6
+# Where there are to be no components [Jy/beam].
+_NEVER = 1e30
+# float32 images are not cleaned deeper than this part of the first peak.
+_DEEPEST = 1e-6
+# A major cycle after which the residual's peak is so many times higher has diverged.
+_DIVERGED = 1.5
+# radler boosts the gain of the first major cycles; it should not.
+_LATE_CYCLE = 1000
+# Less than this part of a peak is not worth another call.
+_LEAST_GAIN = 0.01
 
 
 class Deconvolver:
@@ -20,7 +52,7 @@ class Deconvolver:
     settings : ImageSettings
         How to clean.
     psfs : (K, N, N) float32
-        Point spread functions, 1 in pixel (N // 2, N // 2).
+        Point spread functions, 1 in pixel (N // 2, N // 2); N is even.
     band_edges_hz : (K, 2) float64
         Lower and upper edge of each sub-band [Hz].
     band_weights : (K,) float64
@@ -31,6 +63,11 @@ class Deconvolver:
         Gaussian fitted to the PSF.
     mask : (N, N) bool ndarray, optional
         Where components are allowed down to the final threshold from the beginning (a seed).
+
+    Raises
+    ------
+    UsageError
+        The images cannot be so.
     """
 
     def __init__(
@@ -43,12 +80,33 @@ class Deconvolver:
         beam: RestoringBeam,
         mask: NDArray[np.bool_] | None = None,
     ) -> None:
+        _check(psfs)
+        self._psfs = np.ascontiguousarray(psfs, dtype=np.float32)
+        n_bands, n_pixels = psfs.shape[:2]
+        if band_edges_hz.shape != (n_bands, 2) or band_weights.shape != (n_bands,):
+            raise UsageError(f"{n_bands} PSFs need as many bands, not {band_edges_hz.shape}, {band_weights.shape}")
+        if mask is not None and mask.shape != (n_pixels, n_pixels):
+            raise UsageError(f"a mask of {mask.shape} pixels is not one of {n_pixels} x {n_pixels}")
+        self._settings = settings
+        self._edges_hz = np.ascontiguousarray(band_edges_hz, dtype=np.float64)
+        self._weights = np.ascontiguousarray(band_weights / band_weights.sum(), dtype=np.float64)
+        self._cell_rad = cell_rad
+        self._beam_rad = float(np.radians(beam.major_deg))
+        self._beam_pixels = float(np.radians(np.sqrt(beam.major_deg * beam.minor_deg)) / cell_rad)
+        self._seed = mask
+        self._components: NDArray[np.bool_] | None = None
         self._iterations = 0
+        self._first_peak = 0.0
 
     @property
     def iterations(self) -> int:
         """Minor iterations so far."""
         return self._iterations
+
+    @property
+    def masked(self) -> bool:
+        """Whether cleaning is now confined to where there are components, or in the mask that was given."""
+        return self._components is not None
 
     def clean(self, residuals: NDArray[np.float32], models: NDArray[np.float32]) -> bool:
         """Move flux from residual images (K, N, N) to models (K, N, N), both in place, for one major cycle.
@@ -58,5 +116,126 @@ class Deconvolver:
         bool
             Whether another major cycle is worth it: predict, form new residuals, call again. After False, predict once
             more for the final residuals.
+
+        Raises
+        ------
+        UsageError
+            The images are of another shape or kind than the PSFs, or not finite.
         """
-        raise NotImplementedError
+        for images in (residuals, models):
+            self._check_images(images)
+        peak = self._peak(residuals)
+        self._first_peak = self._first_peak or peak
+        if peak <= _DEEPEST * self._first_peak or self._iterations >= self._settings.iterations:
+            return False
+        before = residuals.copy(), models.copy()
+        another = self._minor_cycles(residuals, models)
+        after = self._peak(residuals)
+        if not np.isfinite(models).all() or not after <= _DIVERGED * peak:
+            log.warning("Cleaning diverged: the residual's peak went from %.4g to %.4g Jy/beam; undone", peak, after)
+            residuals[...], models[...] = before
+            return False
+        return another and self._iterations < self._settings.iterations
+
+    def _minor_cycles(self, residuals: NDArray[np.float32], models: NDArray[np.float32]) -> bool:
+        """Clean until the major gain is taken (True) or nothing is left to take (False)."""
+        gain = self._settings.major_gain
+        floor = None
+        thresholds = self._thresholds(residuals)
+        for _ in range(_MEASUREMENTS):
+            height = float(np.max(np.abs(self._joined(residuals)) / thresholds))
+            level = float(np.median(thresholds[thresholds < _NEVER])) if (thresholds < _NEVER).any() else 1.0
+            if floor is None:
+                floor = (1.0 - gain) * height * level
+            gain = 1.0 - floor / (level * height) if height > 0.0 else 0.0
+            if height > 1.0:
+                if gain < _LEAST_GAIN:
+                    return True
+                if self._run(residuals, models, thresholds, gain):
+                    return True
+            if self._iterations >= self._settings.iterations:
+                return False
+            deeper = self._thresholds(residuals)
+            if np.median(deeper) > _QUIETER * np.median(thresholds):
+                if self.masked or self._settings.auto_mask is None:
+                    return False
+                self._components = np.any(models != 0.0, axis=0)
+                deeper = self._thresholds(residuals)
+            thresholds = deeper
+        return True
+
+    def _thresholds(self, residuals: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Brightness from which on components are sought, for every pixel (N, N) [Jy/beam]."""
+        settings = self._settings
+        noise = rms_map(self._joined(residuals), self._beam_pixels)
+        least = max(settings.threshold_jy, _DEEPEST * self._first_peak)
+        deep = np.maximum(settings.auto_threshold * noise, least)
+        if settings.auto_mask is None:
+            return deep
+        if self._components is None:
+            shallow = np.maximum(max(settings.auto_mask, settings.auto_threshold) * noise, least)
+            return shallow if self._seed is None else np.where(self._seed, deep, shallow)
+        allowed = self._components if self._seed is None else self._components | self._seed
+        return np.where(allowed, deep, np.float32(_NEVER))
+
+    def _run(
+        self,
+        residuals: NDArray[np.float32],
+        models: NDArray[np.float32],
+        thresholds: NDArray[np.float32],
+        major_gain: float,
+    ) -> bool:
+        """Let radler clean to its thresholds (False), or until the major gain is taken (True)."""
+        settings = self._settings
+        made = radler.Settings()
+        n_bands, made.trimmed_image_height, made.trimmed_image_width = residuals.shape
+        made.pixel_scale.x = made.pixel_scale.y = self._cell_rad
+        made.minor_iteration_count = settings.iterations - self._iterations
+        made.minor_loop_gain = min(1.0, settings.gain * (2.0 if self.masked else 1.0))
+        made.major_loop_gain = major_gain
+        made.major_iteration_count = 0
+        # The lowest threshold is 1 standard deviation; radler scales the others by what it takes for local noise.
+        made.auto_threshold_sigma = 1.0
+        made.thread_count = settings.n_threads
+        if settings.multiscale:
+            made.algorithm_type = radler.AlgorithmType.multiscale
+        made.channels_out = n_bands
+        if n_bands > 1:
+            made.spectral_fitting.mode = radler.SpectralFittingMode.polynomial
+            made.spectral_fitting.terms = min(settings.terms, n_bands)
+        radler.Radler.worker_thread_count = settings.n_threads
+        with tempfile.TemporaryDirectory(prefix="contimg-") as directory, printed_lines(log):
+            path = Path(directory) / "thresholds.fits"
+            fits.PrimaryHDU(thresholds).writeto(path)
+            made.local_rms.image = str(path)
+            images = (self._psfs, residuals, models) if n_bands > 1 else (self._psfs[0], residuals[0], models[0])
+            spectral = {"frequencies": self._edges_hz, "weights": self._weights} if n_bands > 1 else {}
+            worker = radler.Radler(made, *images, self._beam_rad, **spectral)
+            another = bool(worker.perform(_LATE_CYCLE))
+            self._iterations += int(worker.iteration_number)
+            del worker  # it prints when it goes
+        return another
+
+    def _joined(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mean of the bands, as radler weighs them, (N, N)."""
+        if len(images) == 1:
+            return images[0]
+        return np.asarray(np.einsum("k,kyx->yx", self._weights, images), dtype=np.float32)
+
+    def _peak(self, residuals: NDArray[np.float32]) -> float:
+        return float(np.max(np.abs(self._joined(residuals))))
+
+    def _check_images(self, images: NDArray[np.float32]) -> None:
+        if images.shape != self._psfs.shape or images.dtype != np.float32 or not images.flags.c_contiguous:
+            raise UsageError(
+                f"images to clean are contiguous float32 of shape {self._psfs.shape}, not {images.dtype} {images.shape}"
+            )
+        if not np.isfinite(images).all():
+            raise UsageError("images to clean have pixels that are not finite", remedy="flag what is not")
+
+
+def _check(psfs: NDArray[np.float32]) -> None:
+    if psfs.ndim != 3 or psfs.shape[1] != psfs.shape[2] or psfs.shape[1] % 2:
+        raise UsageError(f"PSFs are squares with an even number of pixels on a side, not {psfs.shape}")
+    if not np.isfinite(psfs).all():
+        raise UsageError("a PSF has pixels that are not finite")
