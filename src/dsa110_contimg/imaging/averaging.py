@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from dsa110_contimg.errors import MeasurementSetError
+from dsa110_contimg.imaging.averaging_kernels import add_integration, divide
+from dsa110_contimg.imaging.averaging_plan import AveragingPlan, plan_averaging
 from dsa110_contimg.imaging.samples import Samples
+from dsa110_contimg.ms.reading import SAME_TIME_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
     from dsa110_contimg.config.settings import ImageSettings
     from dsa110_contimg.imaging.observation import Observation
     from dsa110_contimg.ms.blocks import VisibilityBlock
 
+__all__ = ["AveragingPlan", "Collected", "collect"]
 
-@dataclass(frozen=True)
-class AveragingPlan:
-    """How far channels and times are averaged.
+log = logging.getLogger(__name__)
 
-    Attributes
-    ----------
-    channels : int
-        Channels that are averaged to one.
-    """
-
-    channels: int
-
-    def as_json(self) -> dict[str, Any]:
-        """Figures for records."""
-        return {"channels": self.channels}
+_DAYS = 86400.0
+# Rows that are moved at once when those without weight are taken out.
+_MOVED_ROWS = 4096
 
 
 class Collected(NamedTuple):
@@ -41,9 +39,9 @@ class Collected(NamedTuple):
     Attributes
     ----------
     samples : Samples
-        Stokes I, (XX + YY) / 2.
+        Stokes I, (XX + YY) / 2; of samples where only one of them is good and that may do, that one.
     difference : Samples or None
-        (XX - YY) / 2, if it was asked for.
+        (XX - YY) / 2 where both are good, if it was asked for.
     plan : AveragingPlan
         How it was averaged.
     """
@@ -56,7 +54,10 @@ class Collected(NamedTuple):
 def collect(
     blocks: Iterable[VisibilityBlock], observation: Observation, settings: ImageSettings, radius_rad: float
 ) -> Collected:
-    """Average integrations to what is imaged, one after the other.
+    """Average integrations to what is imaged, one after the other; no second copy of the data is held.
+
+    A sample is the mean of what is averaged, weighted by inverse variances, and has the mean UVW, so weighted too. A
+    channel is where the weights of all baselines have their mean frequency. Rows without any weight are left out.
 
     Parameters
     ----------
@@ -65,37 +66,190 @@ def collect(
     observation : Observation
         Of the same Measurement Set.
     settings : ImageSettings
-        ``smearing``, ``stokes``, ``difference``, ``min_uv_m`` and ``max_uv_m`` count here.
+        ``smearing``, ``stokes``, ``difference``, ``min_uv_m``, ``max_uv_m`` and ``threads`` count here, and what
+        `plan_averaging` heeds.
     radius_rad : float
         Distance from the phase centre for which ``smearing`` holds: the image's edge [rad].
 
     Raises
     ------
     MeasurementSetError
-        There is no good cross-correlation in it.
+        There is no good cross-correlation in it, or a block is of another observation.
     """
-    parts = []
-    width = 4 if observation.freq_hz.size % 4 == 0 else 1
-    for block in blocks:
-        cross = block.antenna1 != block.antenna2
-        good = ~block.flags[cross].any(axis=2)
-        data = block.visibilities[cross].mean(axis=2)
-        xx, yy = block.weights[cross].transpose(2, 0, 1)
-        weight = np.where(good, 4 * xx * yy / np.maximum(xx + yy, 1e-30), 0)
-        shape = (cross.sum(), -1, width)
-        total = weight.reshape(shape).sum(axis=2)
-        mean = np.where(good, data * weight, 0).reshape(shape).sum(axis=2) / np.where(total > 0, total, 1)
-        parts.append((block.uvw_m[cross], mean, total, block.mjd, block.antenna1[cross], block.antenna2[cross]))
-    if not parts or not any(part[2].any() for part in parts):
-        raise MeasurementSetError("there is no good visibility of two different antennas")
-    samples = Samples(
-        np.concatenate([part[0] for part in parts]),
-        observation.freq_hz.reshape(-1, width).mean(axis=1),
-        observation.channel_width_hz * width,
-        np.concatenate([part[1] for part in parts]).astype(np.complex64),
-        np.concatenate([part[2] for part in parts]).astype(np.float32),
-        np.concatenate([np.full(len(part[0]), part[3]) for part in parts]),
-        np.concatenate([part[4] for part in parts]),
-        np.concatenate([part[5] for part in parts]),
-    )
-    return Collected(samples, None, AveragingPlan(width))
+    plan = plan_averaging(observation, settings, radius_rad)
+    sums = _Sums(observation, plan, settings)
+    with ThreadPoolExecutor(settings.n_threads, thread_name_prefix="average") as pool:
+        pending: list[Future[NDArray[np.float64]]] = []
+        for block in blocks:
+            # One block is averaged while the next is read.
+            sums.finish(pending)
+            pending = sums.add(block, pool, settings.n_threads)
+        sums.finish(pending)
+    return sums.collected(plan)
+
+
+class _Sums:
+    """What is added up: N rows of D averaged channels, in the order of time."""
+
+    def __init__(self, observation: Observation, plan: AveragingPlan, settings: ImageSettings) -> None:
+        self._observation = observation
+        self._settings = settings
+        self._width = plan.channels
+        self._pair_of, self._row_of, self._mjd, pairs = _number_rows(observation, plan)
+        self._antenna1 = plan.antenna1[pairs].astype(np.int32)
+        self._antenna2 = plan.antenna2[pairs].astype(np.int32)
+        shape = (self._mjd.size, -(-observation.freq_hz.size // plan.channels))
+        # Pages of zeros take no memory until something is added to them.
+        self._visibilities, self._weights = np.zeros(shape, np.complex64), np.zeros(shape, np.float32)
+        shape = shape if settings.difference else (0, shape[1])
+        self._differences, self._difference_weights = np.zeros(shape, np.complex64), np.zeros(shape, np.float32)
+        self._uvw_m, self._row_weights = np.zeros((self._mjd.size, 3)), np.zeros(self._mjd.size)
+        self._channel_weights = np.zeros(observation.freq_hz.size)
+
+    def add(self, block: VisibilityBlock, pool: ThreadPoolExecutor, threads: int) -> list[Future[NDArray[np.float64]]]:
+        """Begin to add an integration."""
+        observation = self._observation
+        time = int(np.argmin(np.abs(observation.times_mjd - block.mjd)))
+        if abs(observation.times_mjd[time] - block.mjd) * _DAYS > 2 * SAME_TIME_S:
+            raise MeasurementSetError(f"the integration at MJD {block.mjd:.8f} is not of this observation")
+        if block.freq_hz.size != observation.freq_hz.size or block.visibilities.shape[2] != 2:
+            raise MeasurementSetError(
+                f"an integration has {block.visibilities.shape[1:]} channels and correlations, where the observation"
+                f" has {observation.freq_hz.size} channels, of XX and YY"
+            )
+        uv_m = np.hypot(block.uvw_m[:, 0], block.uvw_m[:, 1])
+        pair = self._pair_of[block.antenna1, block.antenna2]
+        farthest_m = self._settings.max_uv_m
+        used = (pair >= 0) & (uv_m >= self._settings.min_uv_m)
+        if farthest_m is not None:
+            used &= uv_m <= farthest_m
+        rows = np.where(used, self._row_of[time][pair], -1)
+        if np.unique(rows[used]).size < np.count_nonzero(used):
+            threads = 1  # baselines that are there twice must not be added at once
+        mirrored = block.antenna1 > block.antenna2
+        arrays = [np.ascontiguousarray(a) for a in (block.visibilities, block.flags, block.weights, block.uvw_m)]
+        cuts = np.linspace(0, rows.size, threads + 1).astype(np.int64)
+        return [
+            pool.submit(self._add_part, arrays, rows, mirrored, slice(first, last))
+            for first, last in itertools.pairwise(cuts)
+        ]
+
+    def _add_part(
+        self, arrays: list[NDArray[Any]], rows: NDArray[np.int64], mirrored: NDArray[np.bool_], part: slice
+    ) -> NDArray[np.float64]:
+        channel_weights = np.zeros_like(self._channel_weights)
+        add_integration(
+            *(array[part] for array in arrays),
+            rows[part],
+            mirrored[part],
+            self._width,
+            self._settings.stokes == "either",
+            self._visibilities,
+            self._weights,
+            self._differences,
+            self._difference_weights,
+            self._uvw_m,
+            self._row_weights,
+            channel_weights,
+        )
+        return channel_weights
+
+    def finish(self, pending: list[Future[NDArray[np.float64]]]) -> None:
+        """Wait until an integration is added."""
+        for task in pending:
+            self._channel_weights += task.result()
+
+    def collected(self, plan: AveragingPlan) -> Collected:
+        """Divide by the sums of the weights."""
+        good = self._row_weights > 0
+        if not good.any():
+            raise MeasurementSetError(
+                "there is no good visibility of two different antennas",
+                remedy="look at its flags, at the calibration, and at the range of baselines that is imaged",
+            )
+        divide(self._visibilities, self._weights)
+        divide(self._differences, self._difference_weights)
+        self._uvw_m[good] /= self._row_weights[good, None]
+        samples = Samples(
+            uvw_m=_taken_out(self._uvw_m, good),
+            freq_hz=self._freq_hz(),
+            channel_width_hz=self._observation.channel_width_hz * self._width,
+            visibilities=_taken_out(self._visibilities, good),
+            weights=_taken_out(self._weights, good),
+            mjd=self._mjd[good],
+            antenna1=self._antenna1[good],
+            antenna2=self._antenna2[good],
+        )
+        log.info(
+            "%d rows of %d channels are imaged: %.1f million visibilities with a weight",
+            *samples.weights.shape,
+            np.count_nonzero(samples.weights) / 1e6,
+        )
+        if not self._settings.difference:
+            return Collected(samples, None, plan)
+        difference = samples._replace(
+            visibilities=_taken_out(self._differences, good), weights=_taken_out(self._difference_weights, good)
+        )
+        return Collected(samples, difference, plan)
+
+    def _freq_hz(self) -> NDArray[np.float64]:
+        """Weighted mean frequency of what is averaged to a channel; the mean where there is no weight."""
+        starts = np.arange(0, self._channel_weights.size, self._width)
+        freq_hz = self._observation.freq_hz
+        lowest_hz = freq_hz[0]
+        total = np.add.reduceat(self._channel_weights, starts)
+        weighted = np.add.reduceat(self._channel_weights * (freq_hz - lowest_hz), starts)
+        counts = np.diff(np.append(starts, freq_hz.size))
+        plain = np.add.reduceat(freq_hz - lowest_hz, starts) / counts
+        return np.asarray(lowest_hz + np.where(total > 0, weighted / np.where(total > 0, total, 1), plain))
+
+
+def _number_rows(
+    observation: Observation, plan: AveragingPlan
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    """Number the rows of the samples in the order of their time.
+
+    Returns
+    -------
+    pair_of : (A, A) int64
+        Which baseline of the plan two antennas are, either way round; -1: none, or one antenna.
+    row_of : (T, P) int64
+        Row to which an integration of a baseline is added.
+    mjd : (N,) float64
+        Middles of the rows.
+    pairs : (N,) int64
+        Baselines of the rows.
+    """
+    n_antennas, n_pairs = len(observation.antenna_itrf_m), plan.antenna1.size
+    pair_of = np.full((n_antennas, n_antennas), -1, np.int64)
+    pair_of[plan.antenna1, plan.antenna2] = pair_of[plan.antenna2, plan.antenna1] = np.arange(n_pairs)
+    row_of = np.empty((observation.times_mjd.size, n_pairs), np.int64)
+    mjd: list[NDArray[np.float64]] = []
+    pairs: list[NDArray[np.int64]] = []
+    n_rows = 0
+    for piece in plan.pieces:
+        for size in np.unique(plan.times):
+            those = np.flatnonzero(plan.times == size)
+            length = piece.stop - piece.start
+            for bin_ in np.array_split(np.arange(piece.start, piece.stop), -(-length // size)):
+                row_of[bin_[:, None], those] = n_rows + np.arange(those.size)
+                n_rows += those.size
+                mjd.append(np.full(those.size, observation.times_mjd[bin_].mean()))
+                pairs.append(those)
+    all_mjd = np.concatenate(mjd) if mjd else np.empty(0)
+    order = np.argsort(all_mjd, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(order.size)
+    return pair_of, place[row_of], all_mjd[order], np.concatenate(pairs)[order] if pairs else np.empty(0, np.int64)
+
+
+def _taken_out(rows: NDArray[Any], good: NDArray[np.bool_]) -> NDArray[Any]:
+    """Move the good rows to the front, in place, and return them: a copy would be a second set of visibilities."""
+    if good.all():
+        return rows
+    end = 0
+    for first in range(0, good.size, _MOVED_ROWS):
+        some = rows[first : first + _MOVED_ROWS][good[first : first + _MOVED_ROWS]]
+        rows[end : end + len(some)] = some
+        end += len(some)
+    return rows[:end]
