@@ -39,7 +39,10 @@ Every error is a `ContimgError`, and most are also the error of the standard lib
     ├── MissingToolError         (ImportError)        an optional tool is not installed
     ├── CalibrationError         (ValueError)         nothing can be solved, or gains do not fit the data
     │   └── NoCalibrationError   (LookupError)        no calibration set may be used for these data
-    └── FlagVersionError         (LookupError)        no such version of the flags, or none that may be kept
+    ├── ImagingError             (ValueError)         visibilities of which no image can be made
+    ├── FlagVersionError         (LookupError)        no such version of the flags, or none that may be kept
+    ├── SourceFindingError       (RuntimeError)       the sources of an image cannot be found
+    └── FetchError               (ConnectionError)    a catalogue cannot be fetched from the network
 
 A message is one line: what happened, to which file, and what to do about it.
 """
@@ -247,5 +250,17 @@ class NoCalibrationError(CalibrationError, LookupError):
     """No calibration set may be used for these data: each was refused, and for what."""
 
 
+class ImagingError(ContimgError, ValueError):
+    """Visibilities of which no image can be made."""
+
+
 class FlagVersionError(ContimgError, LookupError):
     """There is no such version of a Measurement Set's flags, or one cannot be kept under such a name."""
+
+
+class SourceFindingError(ContimgError, RuntimeError):
+    """The sources of an image cannot be found."""
+
+
+class FetchError(ContimgError, ConnectionError):
+    """A catalogue cannot be fetched from the network."""
