@@ -1,4 +1,4 @@
-"""Small Measurement Sets of point sources, predicted without noise: for tests of what reads them."""
+"""Small Measurement Sets of point sources, predicted, without noise if not asked for: for tests of what reads them."""
 
 import casacore.tables as ct
 import numpy as np
@@ -23,7 +23,7 @@ class FlatBeam:
 
 
 class PredictedMs:
-    """A Measurement Set of a pointing on the meridian, without noise.
+    """A Measurement Set of a pointing on the meridian.
 
     Parameters
     ----------
@@ -32,17 +32,45 @@ class PredictedMs:
     offsets_deg : list of (float, float)
         Sources: east and north of the phase centre [deg], on the sphere.
     flux_jy : list of float
-        At 1.4 GHz; spectra are flat.
+        At 1.4 GHz.
     dec_deg : float
         Apparent declination of the pointing [deg].
     start_mjd : float
         Start of the first integration [MJD, UTC].
     n_times, step : int
         Integrations, of which only every step-th of a group is there.
+    beam : BeamModel, optional
+        Through which the sky is seen; by default all directions are alike.
+    autos : float
+        Added to the autocorrelations [Jy].
+    stations : sequence of int
+        The antennas.
+    every : int
+        Of the 768 channels, so many are predicted as one, at their middle.
+    alpha : float
+        Spectral index of the sources.
+    noise_jy : float
+        Rms of the real part of a sample, and of the imaginary [Jy].
+    seed : int
+        Of the noise.
     """
 
     def __init__(
-        self, path, offsets_deg, flux_jy, dec_deg=54.57, start_mjd=60953.52, n_times=4, step=6, beam=None, autos=0.0
+        self,
+        path,
+        offsets_deg,
+        flux_jy,
+        dec_deg=54.57,
+        start_mjd=60953.52,
+        n_times=4,
+        step=6,
+        beam=None,
+        autos=0.0,
+        stations=STATIONS,
+        every=16,
+        alpha=0.0,
+        noise_jy=0.0,
+        seed=1,
     ):
         self.path = path
         self.mjd = start_mjd + (np.arange(n_times) * step + 0.5) * INTEGRATION_S / 86400
@@ -50,10 +78,10 @@ class PredictedMs:
         ra, dec = meridian_icrs(self.dec_rad, [self.mjd.mean()], HEADER_SITE)
         self.ra_deg, self.dec_deg = float(ra[0]), float(dec[0])
         source_ra, source_dec = np.array([self.sky(*offset) for offset in offsets_deg]).T
-        self.sources = PointSources(source_ra, source_dec, np.array(flux_jy), np.zeros(len(flux_jy)))
-        freq_hz = band_frequencies_hz()[8::16]
+        self.sources = PointSources(source_ra, source_dec, np.array(flux_jy), np.full(len(flux_jy), alpha))
+        self.freq_hz = freq_hz = band_frequencies_hz()[every // 2 :: every]
+        index = np.array(stations) - 1
         stations = load_stations()
-        index = np.array(STATIONS) - 1
         first, second = np.triu_indices(index.size)
         local_m = meridian_frame(stations.itrf_m[index] - HEADER_SITE.itrf_m, HEADER_SITE)
         basis = uvw_basis(self.ra_deg, self.dec_deg, self.mjd, HEADER_SITE)
@@ -73,7 +101,7 @@ class PredictedMs:
             fields=(Field("here", self.ra_deg, self.dec_deg, self.mjd.mean()),),
             field_id=np.zeros(n_times, np.int32),
             freq_hz=freq_hz,
-            channel_width_hz=16 * CHANNEL_WIDTH_HZ,
+            channel_width_hz=every * CHANNEL_WIDTH_HZ,
             tile_channels=freq_hz.size,
         )
         create_ms(path, description)
@@ -95,9 +123,15 @@ class PredictedMs:
         )
         visibilities[np.tile(first == second, n_times)] += autos
         n_rows = visibilities.shape[0]
-        fill_weights(path, np.full((n_rows, 2), 4.0, np.float32), np.ones(n_rows, bool))
+        weight = 1 / noise_jy**2 if noise_jy else 4.0
+        fill_weights(path, np.full((n_rows, 2), weight, np.float32), np.ones(n_rows, bool))
+        data = np.repeat(visibilities[..., None], 2, axis=-1)
+        if noise_jy:
+            rng = np.random.default_rng(seed)
+            for part in (data.real, data.imag):
+                part += noise_jy * rng.standard_normal(data.shape, np.float32)
         with ct.table(str(path), readonly=False, ack=False) as ms:
-            ms.putcol("DATA", np.repeat(visibilities[..., None], 2, axis=-1))
+            ms.putcol("DATA", data)
 
     def sky(self, east_deg, north_deg):
         """ICRS position [deg] at an offset from the phase centre: direction cosines sin(east), sin(north)."""
