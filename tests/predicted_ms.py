@@ -128,8 +128,8 @@ class PredictedMs:
         data = np.repeat(visibilities[..., None], 2, axis=-1)
         if noise_jy:
             rng = np.random.default_rng(seed)
-            for part in (data.real, data.imag):
-                part += noise_jy * rng.standard_normal(data.shape, np.float32)
+            data.real += noise_jy * rng.standard_normal(data.shape, np.float32)
+            data.imag += noise_jy * rng.standard_normal(data.shape, np.float32)
         with ct.table(str(path), readonly=False, ack=False) as ms:
             ms.putcol("DATA", data)
 
