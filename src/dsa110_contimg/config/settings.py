@@ -143,7 +143,11 @@ class LoggingSettings(_Section):
 class StreamSettings(_Section):
     """The daemon that takes every group through the stages."""
 
-    stages: tuple[str, ...] = Field(("convert",), min_length=1, description="What is done with a group, in this order.")
+    stages: tuple[str, ...] = Field(
+        ("convert", "flag", "solve", "apply", "image", "catalogue", "report"),
+        min_length=1,
+        description="What is done with a group, in this order.",
+    )
     executor: Literal["process", "dask"] = Field(
         "process", description="Where jobs run: child processes of the daemon, or a Dask cluster."
     )
@@ -319,7 +323,7 @@ class ImageSettings(_Section):
     seed: UserPath | None = Field(None, description="A catalogue whose sources are in the mask from the beginning.")
     half_bands: bool | None = Field(
         None,
-        description="Whether the lower and the upper half of the band are imaged too. Not set: in the stream, they are.",
+        description="Whether the halves of the band are imaged too. Not set: they are in the stream, not by hand.",
     )
     threads: Count | None = Field(None, ge=1, description="Threads that work at once. Not set: one per core.")
 
@@ -349,6 +353,18 @@ class CatalogueSettings(_Section):
     tie: Literal["measure", "apply"] = Field(
         "measure", description="Whether offset and flux scale against the reference are measured, or applied, too."
     )
+    flux_error: Number = Field(
+        0.03, ge=0, lt=1, description="Error of the flux scale, which every flux density has beside that of the noise."
+    )
+    position_error_arcsec: Number = Field(
+        0.2, ge=0, allow_inf_nan=False, description="Error of the astrometry, which every position has too [arcsec]."
+    )
+    workers: Count | None = Field(None, ge=1, description="Processes that fit sources at once. Not set: one per core.")
+
+    @property
+    def n_workers(self) -> int:
+        """Processes that fit sources at once: `workers`, or the number of cores this process may use."""
+        return len(os.sched_getaffinity(0)) if self.workers is None else self.workers
 
 
 class QualitySettings(_Section):

@@ -9,7 +9,7 @@ the fluxes are), ``beam_arcsec`` (major, minor) and ``beam_pa_deg``, ``image``, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import astropy.units as u
 import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: A table of sources, as this module describes it.
-Sources = QTable
+Sources: TypeAlias = QTable
 
 
 class Column(NamedTuple):
@@ -107,3 +107,23 @@ def values(sources: Sources, name: str) -> NDArray[Any]:
     unit = COLUMNS[name].unit
     column = sources[name]
     return np.asarray(column.to_value(unit) if unit else column)
+
+
+def iau_names(ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64]) -> list[str]:
+    """Names made of positions (S,), ``J083454.9+553421``: digits are cut off, not rounded (IAU Circular 6, 1997).
+
+    Of two sources with the same name the later gets the letter b, and so on.
+    """
+    names: list[str] = []
+    given: dict[str, int] = {}
+    for ra, dec in zip(np.atleast_1d(ra_deg).tolist(), np.atleast_1d(dec_deg).tolist(), strict=True):
+        # A micro-unit keeps what lies on a digit's edge from being lost to rounding.
+        tenths = int(ra % 360.0 * 2400.0 + 1e-6) % 864000
+        seconds = int(abs(dec) * 3600.0 + 1e-6)
+        name = (
+            f"J{tenths // 36000:02d}{tenths // 600 % 60:02d}{tenths // 10 % 60:02d}.{tenths % 10}"
+            f"{'-' if dec < 0 else '+'}{seconds // 3600:02d}{seconds // 60 % 60:02d}{seconds % 60:02d}"
+        )
+        given[name] = given.get(name, 0) + 1
+        names.append(name + ("" if given[name] == 1 else chr(ord("a") + given[name] - 1)))
+    return names

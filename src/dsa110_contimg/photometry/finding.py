@@ -1,0 +1,231 @@
+"""Sources of an image, measured: Gaussians fitted by PyBDSF, put together to sources, and corrected for the beam."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from dsa110_contimg.errors import UsageError
+from dsa110_contimg.images.fits import SkyImage, celestial_wcs, read_image
+from dsa110_contimg.photometry.errors import fit_errors
+from dsa110_contimg.photometry.fitting import Gaussians, PixelBeam, fit_gaussians
+from dsa110_contimg.photometry.merging import Merged, merge
+from dsa110_contimg.photometry.shapes import axes_of, deconvolve, shape_of, sky_per_plane, turned
+from dsa110_contimg.photometry.sources import iau_names, make_sources
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dsa110_contimg.config import CatalogueSettings
+    from dsa110_contimg.images.fits import ImageHeader
+    from dsa110_contimg.photometry.sources import Sources
+
+_ARCSEC = 3600.0
+_FAINT_BEAM = 0.2
+_EDGE_BEAMS = 2.0
+# A flux so much above the peak is what smearing and clean leave of a point.
+_POINT_EXCESS = 0.03
+_RESOLVED_SIGMA = 3.0
+
+
+class _Plane(NamedTuple):
+    """What is looked at: the image, not a number where nothing is to be found; its noise; the primary beam; the beam.
+
+    Planes are (n_dec, n_ra); the beam is in pixels.
+    """
+
+    pixels: NDArray[np.float32]
+    rms: NDArray[np.floating] | None
+    pb: NDArray[np.floating] | None
+    beam: PixelBeam
+
+
+def find_sources(
+    image: SkyImage | Path,
+    pb: NDArray[np.floating] | None,
+    rms: NDArray[np.floating] | None,
+    settings: CatalogueSettings,
+) -> Sources:
+    """Find and measure the sources of an image.
+
+    Parameters
+    ----------
+    image : SkyImage or Path
+        A restored image, not corrected for the primary beam (so that its noise is even), or its FITS file.
+    pb : (n_dec, n_ra) ndarray or None
+        Power of the primary beam, averaged as the image is. None: the image is of the sky as it is.
+    rms : (n_dec, n_ra) ndarray or None
+        Noise of the image. None: PyBDSF measures it.
+    settings : CatalogueSettings
+        Thresholds, and the errors of calibration.
+
+    Returns
+    -------
+    Sources
+        See `dsa110_contimg.photometry.sources`; of no rows if there is nothing.
+
+    Raises
+    ------
+    UsageError
+        The planes are not of one shape, or the image has no beam.
+    SourceFindingError
+        PyBDSF failed.
+    """
+    name = image.name if isinstance(image, Path) else ""
+    sky = read_image(image) if isinstance(image, Path) else image
+    plane = _plane(sky, pb, rms, settings)
+    gaussians = _fit(plane, settings)
+    meta = _meta(sky.header, settings, name)
+    return make_sources(_columns(merge(gaussians, plane.beam), plane, sky.header, settings), meta)
+
+
+def _plane(
+    sky: SkyImage, pb: NDArray[np.floating] | None, rms: NDArray[np.floating] | None, settings: CatalogueSettings
+) -> _Plane:
+    pixels, header = sky.pixels, sky.header
+    for other in (pb, rms):
+        if other is not None and other.shape != pixels.shape:
+            raise UsageError(f"the image has {pixels.shape} pixels, and its noise or primary beam {other.shape}")
+    if not header.beam.minor_deg > 0:
+        raise UsageError("the image has no beam", remedy="Its header should have BMAJ, BMIN and BPA.")
+    wanted = np.isfinite(pixels)
+    if rms is not None:
+        wanted &= rms > 0
+    if pb is not None:
+        wanted &= pb > settings.least_beam
+    cell = header.cell_deg
+    beam = PixelBeam(header.beam.major_deg / cell, header.beam.minor_deg / cell, header.beam.pa_deg)
+    return _Plane(np.where(wanted, pixels, np.float32(np.nan)), rms, pb, beam)
+
+
+def _fit(plane: _Plane, settings: CatalogueSettings) -> Gaussians:
+    """Fit the part of the image in which there is something to look at."""
+    wanted = np.isfinite(plane.pixels)
+    rows, columns = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
+    if not rows.size:
+        rows = columns = np.zeros(1, np.int64)
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    found = fit_gaussians(
+        plane.pixels[window],
+        None if plane.rms is None else plane.rms[window],
+        plane.beam,
+        island_sigma=settings.island_sigma,
+        peak_sigma=settings.peak_sigma,
+        n_cores=settings.n_workers,
+    )
+    return found._replace(x=found.x + columns[0], y=found.y + rows[0])
+
+
+def _columns(
+    merged: Merged, plane: _Plane, header: ImageHeader, settings: CatalogueSettings
+) -> dict[str, NDArray[Any] | list[Any]]:
+    """Every column of the table; what follows is in arcsec and degrees on the sky."""
+    n = len(merged.x)
+    row = np.clip(np.rint(merged.y).astype(int), 0, plane.pixels.shape[0] - 1)
+    column = np.clip(np.rint(merged.x).astype(int), 0, plane.pixels.shape[1] - 1)
+    rms = merged.rms if plane.rms is None else np.asarray(plane.rms[row, column], np.float64)
+    pb = np.ones(n) if plane.pb is None else _bilinear(plane.pb, merged.x, merged.y)
+    snr = merged.peak / rms
+
+    cell = header.cell_deg * _ARCSEC
+    shape, beam = merged.shape * cell**2, shape_of(*plane.beam) * cell**2
+    errors = fit_errors(snr, shape, beam)
+    ra, dec = celestial_wcs(header, plane.pixels.shape).all_pix2world(merged.x, merged.y, 0)
+    step = sky_per_plane(ra, dec, (header.ra_deg, header.dec_deg))
+    axes, true = axes_of(turned(shape, step)), axes_of(turned(shape_of(*deconvolve(shape, beam)), step))
+    position = turned(errors.position, step) + settings.position_error_arcsec**2 * np.eye(2)
+
+    e_peak = errors.peak * merged.peak
+    # Where several make up a source, each has its own error.
+    e_flux = np.where(merged.n_gaussians > 1, merged.e_flux_over_rms * rms, errors.flux * merged.flux)
+    excess = np.log(merged.flux / merged.peak) - np.log1p(_POINT_EXCESS)
+    resolved = excess > _RESOLVED_SIGMA * np.hypot(e_flux / merged.flux, errors.peak)
+    return {
+        "name": iau_names(ra, dec),
+        "ra": ra % 360.0,
+        "dec": dec,
+        "e_ra": np.sqrt(position[:, 0, 0]),
+        "e_dec": np.sqrt(position[:, 1, 1]),
+        "flux": merged.flux / pb,
+        "e_flux": np.hypot(e_flux, settings.flux_error * merged.flux) / pb,
+        "peak": merged.peak / pb,
+        "e_peak": np.hypot(e_peak, settings.flux_error * merged.peak) / pb,
+        "apparent": merged.flux,
+        "e_apparent": e_flux,
+        "apparent_peak": merged.peak,
+        "e_apparent_peak": e_peak,
+        "rms": rms,
+        "snr": snr,
+        "pb": pb,
+        "major": axes.major,
+        "e_major": errors.major,
+        "minor": axes.minor,
+        "e_minor": errors.minor,
+        "pa": axes.pa_deg,
+        "e_pa": errors.pa_deg,
+        "true_major": true.major,
+        "true_minor": true.minor,
+        "true_pa": np.where(true.major > 0, true.pa_deg, 0.0),
+        "resolved": resolved,
+        "island": merged.island,
+        "n_gaussians": merged.n_gaussians,
+        "flags": _flags(merged, plane, pb),
+    }
+
+
+def _flags(merged: Merged, plane: _Plane, pb: NDArray[np.float64]) -> list[str]:
+    in_island = np.bincount(merged.island, minlength=1) if len(merged.island) else np.zeros(1, int)
+    reach = int(np.ceil(_EDGE_BEAMS * plane.beam.major))
+    words = []
+    for index, (x, y) in enumerate(zip(merged.x, merged.y, strict=True)):
+        said = {
+            "multiple": merged.n_gaussians[index] > 1,
+            "shared": in_island[merged.island[index]] > 1,
+            "edge": _near_edge(plane.pixels, x, y, reach),
+            "faint-beam": pb[index] < _FAINT_BEAM,
+            "not-fitted": not merged.fitted[index],
+        }
+        words.append(",".join(word for word, holds in said.items() if holds))
+    return words
+
+
+def _near_edge(pixels: NDArray[np.float32], x: float, y: float, reach: int) -> bool:
+    """Whether the square around a place leaves the image, or has a blank."""
+    row, column = round(y), round(x)
+    if min(row, column) < reach or row + reach >= pixels.shape[0] or column + reach >= pixels.shape[1]:
+        return True
+    square = pixels[row - reach : row + reach + 1, column - reach : column + reach + 1]
+    return not bool(np.isfinite(square).all())
+
+
+def _bilinear(plane: NDArray[np.floating], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values between the pixels of a plane."""
+    column = np.clip(np.floor(x).astype(int), 0, plane.shape[1] - 2)
+    row = np.clip(np.floor(y).astype(int), 0, plane.shape[0] - 2)
+    u, v = np.clip(x - column, 0.0, 1.0), np.clip(y - row, 0.0, 1.0)
+    lower = plane[row, column] * (1 - u) + plane[row, column + 1] * u
+    upper = plane[row + 1, column] * (1 - u) + plane[row + 1, column + 1] * u
+    return np.asarray(lower * (1 - v) + upper * v, np.float64)
+
+
+def _meta(header: ImageHeader, settings: CatalogueSettings, image: str) -> dict[str, Any]:
+    return {
+        "image": image,
+        "freq_hz": float(header.freq_hz),
+        "bandwidth_hz": float(header.bandwidth_hz),
+        "start_mjd": float(header.start_mjd),
+        "middle_mjd": float(header.middle_mjd),
+        "end_mjd": float(header.end_mjd),
+        "telescope": header.telescope,
+        "beam_arcsec": [float(header.beam.major_deg) * _ARCSEC, float(header.beam.minor_deg) * _ARCSEC],
+        "beam_pa_deg": float(header.beam.pa_deg),
+        "finder": f"PyBDSF {version('bdsf')}",
+        "island_sigma": settings.island_sigma,
+        "peak_sigma": settings.peak_sigma,
+        "least_beam": settings.least_beam,
+        "flux_error": settings.flux_error,
+        "position_error_arcsec": settings.position_error_arcsec,
+    }
