@@ -58,6 +58,7 @@ class Stream:
         self.incoming.mkdir(parents=True, exist_ok=True)
         self.settings = {
             "reserve_gb": 0, "http_port": 0, "retry_s": 0.2, "deadline_s": 600, "settle_s": 0.3, "workers": 2,
+            "stages": '["convert"]',
         } | settings  # fmt: skip
         self.process = None
         self.arguments = []

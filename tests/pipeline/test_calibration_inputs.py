@@ -55,7 +55,7 @@ def ledger(tmp_path):
 
 
 def test_a_stream_that_does_not_calibrate_is_told_nothing(ledger):
-    assert calibration_options(ledger, Settings(), 60953.5) == {}
+    assert calibration_options(ledger, Settings(stream={"stages": ["convert"]}), 60953.5) == {}
 
 
 def test_jobs_are_told_settings_catalogue_and_what_stands_as_json(ledger, tmp_path):

@@ -19,11 +19,12 @@ from dsa110_contimg.pipeline.calibration_inputs import TransitsAhead, calibratio
 from dsa110_contimg.pipeline.commit import commit, discard
 from dsa110_contimg.pipeline.description import AttemptResult, BadFile, JobDescription
 from dsa110_contimg.pipeline.failures import RESOURCE, TRANSIENT, kind_of, message_of
+from dsa110_contimg.pipeline.imaging_inputs import imaging_options
 from dsa110_contimg.pipeline.space import TIMES_OUTPUT
 from dsa110_contimg.pipeline.stages import STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from concurrent.futures import Future
     from datetime import datetime
 
@@ -40,6 +41,7 @@ _OUTPUT_OVER_INPUT = 0.6
 _LONGEST_S = 86400.0
 _LONGEST_WAIT_S = 3600.0
 _LOOK_AHEAD = 50
+_MOST_READY = 1_000_000
 
 
 class UnderWay(NamedTuple):
@@ -66,14 +68,25 @@ class Dispatcher:
         self.under_way: dict[str, UnderWay] = {}
         self.on_done: Callable[[], object] = lambda: None  # the daemon's bell
 
-    def start_ready(self, since: datetime | None = None, until: datetime | None = None) -> None:
-        """Start what is ready, live groups first, while there are workers and room."""
+    def start_ready(
+        self, since: datetime | None = None, until: datetime | None = None, among: Collection[str] | None = None
+    ) -> None:
+        """Start what is ready, live groups first, while there are workers and room.
+
+        Parameters
+        ----------
+        since, until : datetime, optional
+            Only groups that began from `since` to `until`.
+        among : collection of str, optional
+            Only these groups.
+        """
         free = self._settings.stream.workers - len(self.under_way)
         if free <= 0:
             return
         if time.monotonic() < self._paused_until or not self._has_room(0):
             return
-        for gid in self._next(free, since, until):
+        ready = self._next(free, since, until) if among is None else self._next_of(among, free)
+        for gid in ready:
             history = self._ledger.group(gid)
             size = sum(file.size_bytes for file in history.files if file.outcome in {GOOD, LATE})
             if not self._has_room(self._need_bytes(size)):
@@ -89,6 +102,11 @@ class Dispatcher:
             return self._ledger.ready_groups(limit=free, since=since, until=until)
         ready = self._ledger.ready_groups(limit=max(free, _LOOK_AHEAD), since=since, until=until)
         return self._transits.first(ready, self._ledger.last_observing())[:free]
+
+    def _next_of(self, among: Collection[str], free: int) -> list[str]:
+        """List the groups to start, of those that are named."""
+        all_of_them = self._ledger.ready_groups(limit=_MOST_READY)
+        return [gid for gid in all_of_them if gid in among][:free]
 
     def _need_bytes(self, bytes_in: int) -> int:
         return int(TIMES_OUTPUT * self._ratio * bytes_in)
@@ -153,6 +171,7 @@ class Dispatcher:
                 },
                 "logging": {"json": settings.logging.format == "json"},
                 **calibration_options(self._ledger, settings, history.group.start_mjd),
+                **imaging_options(settings),
             },
         )
 

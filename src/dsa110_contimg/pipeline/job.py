@@ -87,7 +87,7 @@ def run_job(description: JobDescription, reporter: Reporter) -> Manifest:
     try:
         with _locked(partial):
             work.mkdir(parents=True)
-            context = JobContext(description, work)
+            context = JobContext(description, work, times=reporter.times)
             for name in description.stages:
                 reporter.enter(name)
                 begun = time.monotonic()

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dsa110_contimg.calibration.solutions import Solutions
-    from dsa110_contimg.pipeline.description import BadFile, JobDescription
+    from dsa110_contimg.pipeline.description import BadFile, JobDescription, StageTime
+
+
+IMAGES = "images"
+"""Kind of product that is a directory of images and what was made of them."""
 
 
 class Made(NamedTuple):
@@ -44,6 +48,8 @@ class JobContext:
         Files that turned out to be bad.
     solutions : tuple of Solutions
         What calibrates the data, from the stage ``apply`` on.
+    times : list of StageTime
+        What the stages that have ended took.
     """
 
     description: JobDescription
@@ -52,11 +58,26 @@ class JobContext:
     subbands: tuple[int, ...] = ()
     set_aside: list[BadFile] = field(default_factory=list)
     solutions: tuple[Solutions, ...] = ()
+    times: list[StageTime] = field(default_factory=list)
 
     @property
     def ms(self) -> Path:
         """The Measurement Set that an earlier stage made."""
         return next(made.path for made in self.made if made.kind == "ms")
+
+    @property
+    def images(self) -> Path:
+        """The directory of images that an earlier stage made.
+
+        Raises
+        ------
+        UsageError
+            No stage did.
+        """
+        for made in self.made:
+            if made.kind == IMAGES:
+                return made.path
+        raise UsageError("there is no image yet", remedy="Name the stage image before this one in stream.stages.")
 
 
 class Moved(NamedTuple):
@@ -82,6 +103,9 @@ STAGES = {
     "flag": Stage("dsa110_contimg.pipeline.stage_flag", 600.0),
     "solve": Stage("dsa110_contimg.pipeline.stage_solve", 900.0),
     "apply": Stage("dsa110_contimg.pipeline.stage_apply", 600.0),
+    "image": Stage("dsa110_contimg.pipeline.stage_image", 1800.0),
+    "catalogue": Stage("dsa110_contimg.pipeline.stage_catalogue", 900.0),
+    "report": Stage("dsa110_contimg.pipeline.stage_report", 300.0),
 }
 
 
