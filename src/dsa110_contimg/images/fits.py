@@ -1,12 +1,14 @@
 """Images of the sky as FITS files: Stokes I on the tangent plane, with all that CASA, DS9 and astropy want to know.
 
-Four axes (RA---SIN, DEC--SIN, FREQ, STOKES), ICRS, times in UTC; FITS Standard 4.0, sections 8 and 9.
+Four axes (RA---SIN, DEC--SIN, FREQ, STOKES), ICRS, times in UTC; FITS Standard 4.0, sections 8 and 9. The cards are
+those of WSClean, and what it leaves out: the frame, the end of the observation, the exposure and the bandwidth, which
+TraP and VAST read.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from astropy.io import fits
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _STOKES_I = 1.0
+_DAY_S: Final = 86400.0
+# Cards that say how the file is laid out.
+_LAYOUT = frozenset({"SIMPLE", "BITPIX", "NAXIS", "EXTEND", "BSCALE", "BZERO", "COMMENT", "HISTORY", "WCSAXES", ""})
 
 
 class RestoringBeam(NamedTuple):
@@ -32,6 +37,14 @@ class RestoringBeam(NamedTuple):
     major_deg: float
     minor_deg: float
     pa_deg: float
+
+
+class Card(NamedTuple):
+    """A line of a FITS header: a keyword of eight characters at most, its value, and a comment."""
+
+    key: str
+    value: str | float | int | bool
+    comment: str = ""
 
 
 class ImageHeader(NamedTuple):
@@ -55,6 +68,14 @@ class ImageHeader(NamedTuple):
         Name of the telescope.
     unit : str
         Of the pixels.
+    quantity : str
+        What they are: ``Intensity``, ``PrimaryBeam``.
+    target : str
+        Name of the field.
+    exposure_s : float, optional
+        Time that was integrated [s]; not given: from start to end.
+    cards : tuple of Card
+        Whatever else is to be said: where it comes from, how it was made.
     """
 
     ra_deg: float
@@ -68,6 +89,10 @@ class ImageHeader(NamedTuple):
     beam: RestoringBeam
     telescope: str
     unit: str = "JY/BEAM"
+    quantity: str = "Intensity"
+    target: str = ""
+    exposure_s: float | None = None
+    cards: tuple[Card, ...] = ()
 
 
 class SkyImage(NamedTuple):
@@ -76,6 +101,14 @@ class SkyImage(NamedTuple):
     pixels: NDArray[np.float32]
     header: ImageHeader
     history: tuple[str, ...]
+
+
+class Cutout(NamedTuple):
+    """A part of an image: pixels (n, n) float32, the map between them and ICRS degrees, and the image's own header."""
+
+    pixels: NDArray[np.float32]
+    wcs: WCS
+    header: ImageHeader
 
 
 def write_image(
@@ -110,20 +143,34 @@ def write_image(
     OutputError
         It cannot be written.
     """
-    if pixels.ndim != 2:
-        raise UsageError(f"an image has two axes, not {pixels.ndim}", path=path)
-    planes = np.asarray(pixels, dtype=np.float32)[None, None]
-    hdu = fits.PrimaryHDU(planes, fits_header(header, (pixels.shape[0], pixels.shape[1]), history))
     with partial_directory(path.parent, group_id_from_mjd(header.start_mjd)) as partial:
         product = partial / path.name
+        write_plane(product, pixels, header, history)
         with output_errors(path):
-            hdu.writeto(product)
             sync_tree(partial)
         publish(product, path, replace=overwrite)
 
 
+def write_plane(path: Path, pixels: NDArray[np.floating], header: ImageHeader, history: Sequence[str] = ()) -> None:
+    """Write an image into a directory that is published as a whole, over what is there.
+
+    Raises
+    ------
+    UsageError
+        The pixels are not a plane.
+    OutputError
+        It cannot be written.
+    """
+    if pixels.ndim != 2:
+        raise UsageError(f"an image has two axes, not {pixels.ndim}", path=path)
+    planes = np.asarray(pixels, dtype=np.float32)[None, None]
+    hdu = fits.PrimaryHDU(planes, fits_header(header, (pixels.shape[0], pixels.shape[1]), history))
+    with output_errors(path):
+        hdu.writeto(path, overwrite=True)
+
+
 def read_image(path: Path) -> SkyImage:
-    """Read an image that `write_image` wrote.
+    """Read an image that `write_image` or `write_plane` wrote.
 
     Raises
     ------
@@ -137,7 +184,22 @@ def read_image(path: Path) -> SkyImage:
             cards, planes = hdus[0].header, np.asarray(hdus[0].data)
     except OSError as error:
         raise UnreadableFileError(f"cannot be read as FITS ({error})", path=path) from error
-    if planes.ndim != 4 or planes.shape[:2] != (1, 1) or cards.get("CTYPE1") != "RA---SIN":
+    header = parse_header(cards, path)
+    if planes.ndim != 4:
+        raise HeaderValueError("has no pixels", path=path)
+    history = tuple(str(line) for line in cards["HISTORY"]) if "HISTORY" in cards else ()
+    return SkyImage(planes[0, 0].astype(np.float32, copy=False), header, history)
+
+
+def parse_header(cards: fits.Header, path: Path | None = None) -> ImageHeader:
+    """Undo `fits_header`.
+
+    Raises
+    ------
+    HeaderKeyError, HeaderValueError
+        Something is missing, or it is another kind of image.
+    """
+    if [cards.get(f"NAXIS{k}", 0) for k in (3, 4)] != [1, 1] or cards.get("CTYPE1") != "RA---SIN":
         raise HeaderValueError("is not one plane of sky in SIN projection", path=path)
     try:
         header = ImageHeader(
@@ -152,18 +214,24 @@ def read_image(path: Path) -> SkyImage:
             beam=RestoringBeam(cards["BMAJ"], cards["BMIN"], cards["BPA"]),
             telescope=cards["TELESCOP"],
             unit=cards["BUNIT"],
+            quantity=cards.get("BTYPE", "Intensity"),
+            target=cards.get("OBJECT", ""),
+            exposure_s=cards.get("EXPTIME"),
         )
     except KeyError as error:
         raise HeaderKeyError(f"its header lacks {error}", path=path) from error
-    history = tuple(str(line) for line in cards["HISTORY"]) if "HISTORY" in cards else ()
-    return SkyImage(planes[0, 0].astype(np.float32, copy=False), header, history)
+    known = {*fits_header(header, (1, 1)), *_LAYOUT, *(f"NAXIS{k}" for k in range(1, 5))}
+    others = tuple(Card(card.keyword, card.value, card.comment) for card in cards.cards if card.keyword not in known)
+    return header._replace(cards=others)
 
 
 def fits_header(header: ImageHeader, shape: tuple[int, int], history: Sequence[str] = ()) -> fits.Header:
     """Put together the cards of an image of this shape (n_dec, n_ra)."""
     n_dec, n_ra = shape
+    exposure_s = (header.end_mjd - header.start_mjd) * _DAY_S if header.exposure_s is None else header.exposure_s
     cards: dict[str, Any] = {
-        "BUNIT": (header.unit, "brightness of a pixel"),
+        "BTYPE": header.quantity,
+        "BUNIT": (header.unit, "unit of the pixels"),
         "BMAJ": (header.beam.major_deg, "[deg] major axis of the beam, FWHM"),
         "BMIN": (header.beam.minor_deg, "[deg] minor axis of the beam, FWHM"),
         "BPA": (header.beam.pa_deg, "[deg] of the major axis, north through east"),
@@ -191,9 +259,11 @@ def fits_header(header: ImageHeader, shape: tuple[int, int], history: Sequence[s
         "CRPIX4": 1.0,
         "CUNIT4": "",
         "RESTFRQ": (header.freq_hz, "[Hz] as the frequency axis: a continuum image"),
+        "RESTBW": (header.bandwidth_hz, "[Hz] band that was averaged"),
         "SPECSYS": "TOPOCENT",
         "TELESCOP": header.telescope,
         "OBSERVER": "DSA-110",
+        "OBJECT": header.target,
         "TIMESYS": "UTC",
         "DATE-OBS": (_iso(header.start_mjd), "start of the first integration"),
         "MJD-OBS": header.start_mjd,
@@ -201,14 +271,58 @@ def fits_header(header: ImageHeader, shape: tuple[int, int], history: Sequence[s
         "MJD-AVG": header.middle_mjd,
         "DATE-END": (_iso(header.end_mjd), "end of the last integration"),
         "MJD-END": header.end_mjd,
+        "EXPTIME": (exposure_s, "[s] time that was integrated"),
+        "DURATION": (exposure_s, "[s] the same, where VAST looks for it"),
         "ORIGIN": "dsa110-contimg",
     }
     made = fits.Header()
     for key, value in cards.items():
         made[key] = value
+    for card in header.cards:
+        made[card.key] = (card.value, card.comment)
     for line in history:
         made.add_history(line)
     return made
+
+
+def read_cutout(path: Path, ra_deg: float, dec_deg: float, width_deg: float) -> Cutout:
+    """Read a square around a place; where it reaches beyond the image, pixels are NaN.
+
+    Parameters
+    ----------
+    path : Path
+        An image that `write_image` or `write_plane` wrote; only the rows that are wanted are read.
+    ra_deg, dec_deg : float
+        Middle of the cutout, ICRS [deg].
+    width_deg : float
+        Its side [deg].
+
+    Raises
+    ------
+    UnreadableFileError
+        It is not there, or not FITS.
+    UsageError
+        The place is not in the image.
+    """
+    try:
+        with fits.open(path) as hdus:
+            header = parse_header(hdus[0].header, path)
+            n_dec, n_ra = hdus[0].header["NAXIS2"], hdus[0].header["NAXIS1"]
+            wcs = celestial_wcs(header, (n_dec, n_ra))
+            x, y = (float(value) for value in wcs.all_world2pix(ra_deg, dec_deg, 0))
+            if not (-0.5 <= x < n_ra - 0.5 and -0.5 <= y < n_dec - 0.5):
+                raise UsageError(f"{ra_deg:.6f} {dec_deg:+.6f} deg is not in the image", path=path)
+            half = max(1, round(width_deg / header.cell_deg / 2))
+            left, bottom = round(x) - half, round(y) - half
+            columns = slice(max(0, left), min(n_ra, left + 2 * half + 1))
+            rows = slice(max(0, bottom), min(n_dec, bottom + 2 * half + 1))
+            pixels = np.full((2 * half + 1, 2 * half + 1), np.nan, np.float32)
+            inside = np.s_[rows.start - bottom : rows.stop - bottom, columns.start - left : columns.stop - left]
+            pixels[inside] = hdus[0].section[0, 0, rows, columns]
+    except OSError as error:
+        raise UnreadableFileError(f"cannot be read as FITS ({error})", path=path) from error
+    wcs.wcs.crpix = [wcs.wcs.crpix[0] - left, wcs.wcs.crpix[1] - bottom]
+    return Cutout(pixels, wcs, header)
 
 
 def celestial_wcs(header: ImageHeader, shape: tuple[int, int]) -> WCS:
