@@ -264,7 +264,7 @@ class TestImages:
     @given(group_ids, st.sampled_from(naming.ImageKind), st.none() | st.sampled_from(naming.Band))
     def test_name_and_back(self, gid, kind, band):
         name = naming.image_name(gid, kind, band)
-        assert naming.parse_image_name(name) == (gid, kind, band)
+        assert naming.parse_image_name(name) == (gid, kind, band, None)
         assert name.startswith(naming.image_stem(gid, band))
 
     @given(group_ids)
@@ -276,6 +276,9 @@ class TestImages:
         assert naming.images_name(gid) == "20251005T123000-images"
         assert naming.image_name(gid, "pbcor") == "20251005T123000-pbcor.fits"
         assert naming.image_name(gid, "image", "upper") == "20251005T123000-upper-image.fits"
+        assert naming.image_name(gid, "image", None, 2) == "20251005T123000-0002-image.fits"
+        assert naming.parse_image_name("20251005T123000-lower-0011-psf.fits") == (gid, "psf", "lower", 11)
+        assert naming.image_record_name(naming.image_stem(gid, "lower")) == "20251005T123000-lower-image.json"
 
     @pytest.mark.parametrize(("gid", "kind", "band"), [("x", "image", None), ("2025-10-05T12:30:00", "jpg", None)])
     def test_what_cannot_be_named(self, gid, kind, band):

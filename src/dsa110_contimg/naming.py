@@ -39,7 +39,9 @@ _MS = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)(?:_(?P<source>[^_/]+))?\.ms")
 _PARTIAL = re.compile(r"\.partial-(?P<compact>[0-9T]{15}[b-z]?)-(?P<attempt>[A-Za-z0-9_.-]+)")
 _CALIBRATION = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)_(?P<source>[^_/]+)_(?P<version>[A-Za-z0-9.-]+)\.cal")
 _IMAGES = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)-images")
-_IMAGE = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)(?:-(?P<band>lower|upper))?-(?P<kind>[a-z]+)\.fits")
+_IMAGE = re.compile(
+    r"(?P<compact>[0-9T]{15}[b-z]?)(?:-(?P<band>lower|upper))?(?:-(?P<channel>[0-9]{4}))?-(?P<kind>[a-z]+)\.fits"
+)
 _VERSION = re.compile(r"[A-Za-z0-9.-]+")
 _ATTEMPT = re.compile(r"[A-Za-z0-9_.-]+")
 _PLAIN_SOURCE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.")
@@ -274,11 +276,12 @@ class Band(StrEnum):
 
 
 class ImageName(NamedTuple):
-    """What the name of an image says: group id, what it holds, and which half of the band, if not all of it."""
+    """What the name of an image says: group id, what it holds, and of which half of the band or sub-band of it."""
 
     group: str
     kind: ImageKind
     band: Band | None
+    channel: int | None = None
 
 
 def images_name(gid: str) -> str:
@@ -299,10 +302,23 @@ def image_stem(gid: str, band: Band | str | None = None) -> str:
     return compact(gid) if band is None else f"{compact(gid)}-{Band(band)}"
 
 
-def image_name(gid: str, kind: ImageKind | str, band: Band | str | None = None) -> str:
+def image_file_name(stem: str, kind: ImageKind | str, channel: int | None = None) -> str:
+    """Name an image by the stem of its group: ``STEM-image.fits``, or ``STEM-0002-image.fits`` of sub-band 2."""
+    try:
+        return f"{stem}{'' if channel is None else f'-{channel:04d}'}-{ImageKind(kind)}.fits"
+    except ValueError as error:
+        raise NamingError(f"{kind!r} cannot name an image") from error
+
+
+def image_record_name(stem: str) -> str:
+    """Name the figures of an imaging run, beside its images: ``STEM-image.json``."""
+    return f"{stem}-image.json"
+
+
+def image_name(gid: str, kind: ImageKind | str, band: Band | str | None = None, channel: int | None = None) -> str:
     """Name an image of a group: ``20251005T123000-pbcor.fits``, ``20251005T123000-upper-image.fits``."""
     try:
-        return f"{image_stem(gid, band)}-{ImageKind(kind)}.fits"
+        return image_file_name(image_stem(gid, band), kind, channel)
     except ValueError as error:
         raise NamingError(f"{kind!r}, {band!r} cannot name an image") from error
 
@@ -312,7 +328,9 @@ def parse_image_name(name: str) -> ImageName:
     match = _IMAGE.fullmatch(name)
     if match is None or match["kind"] not in set(ImageKind):
         raise NamingError(f"{name!r} does not name an image")
-    return ImageName(expand(match["compact"]), ImageKind(match["kind"]), Band(match["band"]) if match["band"] else None)
+    band = None if match["band"] is None else Band(match["band"])
+    channel = None if match["channel"] is None else int(match["channel"])
+    return ImageName(expand(match["compact"]), ImageKind(match["kind"]), band, channel)
 
 
 def flag_record_name(ms: str, suffix: str = "json") -> str:

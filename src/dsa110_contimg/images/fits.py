@@ -7,6 +7,7 @@ TraP and VAST read.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -279,6 +280,8 @@ def fits_header(header: ImageHeader, shape: tuple[int, int], history: Sequence[s
     for key, value in cards.items():
         made[key] = value
     for card in header.cards:
+        if isinstance(card.value, float) and not math.isfinite(card.value):
+            continue  # FITS has no card for it
         made[card.key] = (card.value, card.comment)
     for line in history:
         made.add_history(line)
