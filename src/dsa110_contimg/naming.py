@@ -315,6 +315,26 @@ def image_record_name(stem: str) -> str:
     return f"{stem}-image.json"
 
 
+def quality_name(stem: str) -> str:
+    """Name what an image is worth, beside it: ``STEM-quality.json``."""
+    return f"{stem}-quality.json"
+
+
+def preview_name(stem: str) -> str:
+    """Name the picture of an image: ``STEM-preview.png``."""
+    return f"{stem}-preview.png"
+
+
+def closeups_name(stem: str) -> str:
+    """Name the pictures of its brightest sources: ``STEM-closeups.png``."""
+    return f"{stem}-closeups.png"
+
+
+def report_name(stem: str) -> str:
+    """Name the page about a group: ``STEM-report.html``; the facts that it was made of end in ``.json``."""
+    return f"{stem}-report.html"
+
+
 def image_name(gid: str, kind: ImageKind | str, band: Band | str | None = None, channel: int | None = None) -> str:
     """Name an image of a group: ``20251005T123000-pbcor.fits``, ``20251005T123000-upper-image.fits``."""
     try:
