@@ -2,8 +2,9 @@
 
 Cleaning has two phases (Offringa & Smirnov 2017, section 2.3). First components are found wherever the residual stands
 out of the local noise (`auto_mask`); then only where there are components already, and deeper (`auto_threshold`). The
-noise is measured anew whenever its threshold is reached: sidelobes of bright sources pass for noise in the beginning,
-and what they hide is not given up. A mask that is given (a seed) is part of the second phase's mask from the beginning.
+second phase begins when the first reached its threshold and the noise has stopped falling: sidelobes of bright sources
+pass for noise in the beginning, and what they hide is not given up. A mask that is given (a seed) is part of the second
+phase's mask from the beginning. A major cycle has one threshold: deeper ones wait for true residuals.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import radler
 from astropy.io import fits
+from scipy import ndimage
 
 from dsa110_contimg.errors import UsageError
 from dsa110_contimg.imaging.noise import rms_map
@@ -29,19 +31,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# The noise is measured again within a major cycle as long as it falls below so much of what it was, so often at most.
+# Noise that falls below so much of what it was in a major cycle was not all noise.
 _QUIETER = 0.85
-_MEASUREMENTS = 6
+# Extended components reach to where they are so much of what is sought.
+_EXTENDED = 0.5
 # Where there are to be no components [Jy/beam].
 _NEVER = 1e30
 # float32 images are not cleaned deeper than this part of the first peak.
 _DEEPEST = 1e-6
-# A major cycle after which the residual's peak is so many times higher has diverged.
-_DIVERGED = 1.5
+# A major cycle after which the residual's peak is so many times higher has diverged; half the gain may not.
+_DIVERGED = 1.05
 # radler boosts the gain of the first major cycles; it should not.
 _LATE_CYCLE = 1000
-# Less than this part of a peak is not worth another call.
-_LEAST_GAIN = 0.01
 
 
 class Deconvolver:
@@ -105,8 +106,8 @@ class Deconvolver:
 
     @property
     def masked(self) -> bool:
-        """Whether cleaning is now confined to where there are components, or in the mask that was given."""
-        return self._components is not None
+        """Whether cleaning is now confined to where there are components, or to the mask that was given, if ever."""
+        return self._components is not None or self._settings.auto_mask is None
 
     def clean(self, residuals: NDArray[np.float32], models: NDArray[np.float32]) -> bool:
         """Move flux from residual images (K, N, N) to models (K, N, N), both in place, for one major cycle.
@@ -128,46 +129,50 @@ class Deconvolver:
         self._first_peak = self._first_peak or peak
         if peak <= _DEEPEST * self._first_peak or self._iterations >= self._settings.iterations:
             return False
-        before = residuals.copy(), models.copy()
-        another = self._minor_cycles(residuals, models)
-        after = self._peak(residuals)
-        if not np.isfinite(models).all() or not after <= _DIVERGED * peak:
-            log.warning("Cleaning diverged: the residual's peak went from %.4g to %.4g Jy/beam; undone", peak, after)
-            residuals[...], models[...] = before
+        noise = self._noise(residuals)
+        if not self._stands_out(residuals, noise) and not self.masked:
+            self._components = self._found(models, noise)
+        if not self._stands_out(residuals, noise):
             return False
-        return another and self._iterations < self._settings.iterations
+        for major_gain in (self._settings.major_gain, self._settings.major_gain / 2):
+            before = residuals.copy(), models.copy()
+            another = self._run(residuals, models, self._thresholds(noise), major_gain)
+            after = self._peak(residuals)
+            if np.isfinite(models).all() and after <= _DIVERGED * peak:
+                more = another or self._goes_on(residuals, models, noise)
+                return more and self._iterations < self._settings.iterations
+            residuals[...], models[...] = before
+            log.warning("Cleaning diverged: the residual's peak went from %.4g to %.4g Jy/beam; undone", peak, after)
+        return False
 
-    def _minor_cycles(self, residuals: NDArray[np.float32], models: NDArray[np.float32]) -> bool:
-        """Clean until the major gain is taken (True) or nothing is left to take (False)."""
-        gain = self._settings.major_gain
-        floor = None
-        thresholds = self._thresholds(residuals)
-        for _ in range(_MEASUREMENTS):
-            height = float(np.max(np.abs(self._joined(residuals)) / thresholds))
-            level = float(np.median(thresholds[thresholds < _NEVER])) if (thresholds < _NEVER).any() else 1.0
-            if floor is None:
-                floor = (1.0 - gain) * height * level
-            gain = 1.0 - floor / (level * height) if height > 0.0 else 0.0
-            if height > 1.0:
-                if gain < _LEAST_GAIN:
-                    return True
-                if self._run(residuals, models, thresholds, gain):
-                    return True
-            if self._iterations >= self._settings.iterations:
-                return False
-            deeper = self._thresholds(residuals)
-            if np.median(deeper) > _QUIETER * np.median(thresholds):
-                if self.masked or self._settings.auto_mask is None:
-                    return False
-                self._components = np.any(models != 0.0, axis=0)
-                deeper = self._thresholds(residuals)
-            thresholds = deeper
-        return True
+    def _goes_on(self, residuals: NDArray[np.float32], models: NDArray[np.float32], noise: NDArray[np.float32]) -> bool:
+        """Decide what follows when all that stood out of the noise is gone: a lower noise, a mask, or the end."""
+        quieter = self._noise(residuals)
+        if np.median(quieter) < _QUIETER * np.median(noise):
+            return True
+        if self.masked:
+            return False
+        self._components = self._found(models, quieter)
+        return self._stands_out(residuals, quieter)
 
-    def _thresholds(self, residuals: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _found(self, models: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Mark the pixels with components; with extended ones, where they are as bright as what is sought."""
+        found = np.any(models != 0.0, axis=0)
+        if not self._settings.multiscale or self._settings.auto_mask is None:
+            return found
+        sigma = self._beam_pixels / np.sqrt(8.0 * np.log(2.0))
+        restored = 2.0 * np.pi * sigma**2 * ndimage.gaussian_filter(self._joined(models), sigma, mode="constant")
+        return found & (np.abs(restored) > _EXTENDED * self._settings.auto_mask * noise)
+
+    def _noise(self, residuals: NDArray[np.float32]) -> NDArray[np.float32]:
+        return rms_map(self._joined(residuals), self._beam_pixels)
+
+    def _stands_out(self, residuals: NDArray[np.float32], noise: NDArray[np.float32]) -> bool:
+        return bool(np.any(np.abs(self._joined(residuals)) > self._thresholds(noise)))
+
+    def _thresholds(self, noise: NDArray[np.float32]) -> NDArray[np.float32]:
         """Brightness from which on components are sought, for every pixel (N, N) [Jy/beam]."""
         settings = self._settings
-        noise = rms_map(self._joined(residuals), self._beam_pixels)
         least = max(settings.threshold_jy, _DEEPEST * self._first_peak)
         deep = np.maximum(settings.auto_threshold * noise, least)
         if settings.auto_mask is None:
@@ -191,7 +196,7 @@ class Deconvolver:
         n_bands, made.trimmed_image_height, made.trimmed_image_width = residuals.shape
         made.pixel_scale.x = made.pixel_scale.y = self._cell_rad
         made.minor_iteration_count = settings.iterations - self._iterations
-        made.minor_loop_gain = min(1.0, settings.gain * (2.0 if self.masked else 1.0))
+        made.minor_loop_gain = min(1.0, settings.gain * (1.0 if self._components is None else 2.0))
         made.major_loop_gain = major_gain
         made.major_iteration_count = 0
         # The lowest threshold is 1 standard deviation; radler scales the others by what it takes for local noise.
