@@ -11,7 +11,7 @@ import numpy as np
 
 from dsa110_contimg.errors import MeasurementSetError
 from dsa110_contimg.imaging.averaging_kernels import add_integration, divide
-from dsa110_contimg.imaging.averaging_plan import AveragingPlan, plan_averaging
+from dsa110_contimg.imaging.averaging_plan import AveragingPlan, bin_lengths, plan_averaging
 from dsa110_contimg.imaging.samples import Samples
 from dsa110_contimg.ms.reading import SAME_TIME_S
 
@@ -230,8 +230,8 @@ def _number_rows(
     for piece in plan.pieces:
         for size in np.unique(plan.times):
             those = np.flatnonzero(plan.times == size)
-            length = piece.stop - piece.start
-            for bin_ in np.array_split(np.arange(piece.start, piece.stop), -(-length // size)):
+            ends = np.cumsum(bin_lengths(piece.stop - piece.start, int(size)))
+            for bin_ in np.split(np.arange(piece.start, piece.stop), ends[:-1]):
                 row_of[bin_[:, None], those] = n_rows + np.arange(those.size)
                 n_rows += those.size
                 mjd.append(np.full(those.size, observation.times_mjd[bin_].mean()))

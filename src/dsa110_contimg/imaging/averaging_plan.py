@@ -114,14 +114,15 @@ def plan_averaging(observation: Observation, settings: ImageSettings, radius_rad
         Distance of the source from the phase centre [rad].
     """
     found = turns(observation, radius_rad)
-    weights = expected_weights(found.uvw_m, observation.freq_hz, radius_rad, settings)
+    weights = expected_weights(observation, radius_rad, settings)
     weights /= weights.sum()
     chunks = settings.chunks if settings.drift else 1
     pieces = _pieces(observation, chunks)
     longest_piece = max(piece.stop - piece.start for piece in pieces)
     sizes = sorted({-(-longest_piece // n) for n in range(1, longest_piece + 1)})
-    in_time = np.stack([kept(found.by_time, size) for size in sizes])
-    counts = np.array([sum(-(-(piece.stop - piece.start) // size) for piece in pieces) for size in sizes])
+    lengths = [np.concatenate([bin_lengths(piece.stop - piece.start, size) for piece in pieces]) for size in sizes]
+    in_time = np.stack([_kept_by_bins(found.by_time, each) for each in lengths])
+    counts = np.array([each.size for each in lengths])
 
     choices = []
     most = max(1, observation.freq_hz.size // settings.channels_out)
@@ -134,20 +135,20 @@ def plan_averaging(observation: Observation, settings: ImageSettings, radius_rad
         kept_now = in_band * _taken(in_time, level)
         choices.append(_Choice(channels, np.array(sizes)[level], kept_now, n_channels * int(counts[level].sum())))
     best = min(choices, key=lambda choice: choice.n_samples)
-    n_baselines = found.antenna1.size
+    antenna1, antenna2 = observation.pairs
     plan = AveragingPlan(
         limit=settings.smearing,
         radius_rad=radius_rad,
         channels=best.channels,
         times=best.times,
-        antenna1=found.antenna1,
-        antenna2=found.antenna2,
+        antenna1=antenna1,
+        antenna2=antenna2,
         pieces=pieces,
         loss=_worst(best.kept, weights),
         mean_loss=_mean(best.kept, weights),
         longest_loss=float(1 - best.kept.mean(axis=(0, 2)).min(initial=1.0)),
         own_loss=_mean(kept_by_samples(found.by_channel) * kept_by_samples(found.by_time), weights),
-        n_samples_in=n_baselines * observation.times_mjd.size * observation.freq_hz.size,
+        n_samples_in=antenna1.size * observation.times_mjd.size * observation.freq_hz.size,
         n_samples_out=best.n_samples,
     )
     log.info(
@@ -163,6 +164,21 @@ def plan_averaging(observation: Observation, settings: ImageSettings, radius_rad
         plan.n_samples_in / 1e6,
     )
     return plan
+
+
+def bin_lengths(n_times: int, size: int) -> NDArray[np.int64]:
+    """Cut a piece of `n_times` integrations into the fewest bins of `size` or less, as equal as they can be."""
+    n_bins = -(-n_times // size)
+    lengths = np.full(n_bins, n_times // n_bins, np.int64)
+    lengths[: n_times % n_bins] += 1
+    return lengths
+
+
+def _kept_by_bins(by_time: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Amplitude, of 1, that is kept in the mean over the integrations of bins of these lengths."""
+    each, counts = np.unique(lengths, return_counts=True)
+    parts = (n * length * kept(by_time, int(length)) for length, n in zip(each, counts, strict=True))
+    return np.asarray(sum(parts) / lengths.sum())
 
 
 def _pieces(observation: Observation, chunks: int) -> tuple[slice, ...]:
@@ -208,9 +224,9 @@ def _taken(in_time: NDArray[np.float64], level: NDArray[np.int64]) -> NDArray[np
 
 
 def _worst(kept_part: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Loss in the direction where it is largest; weights (M, P)."""
-    return float(1 - np.einsum("mpk,mp->k", kept_part, weights).min())
+    """Loss in the direction where it is largest; weights (P,) with sum 1."""
+    return float(1 - (weights @ kept_part.mean(axis=0)).min())
 
 
 def _mean(kept_part: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    return float(1 - np.einsum("mpk,mp->k", kept_part, weights).mean())
+    return float(1 - (weights @ kept_part.mean(axis=0)).mean())

@@ -12,7 +12,7 @@ import numpy as np
 from dsa110_contimg.errors import MeasurementSetError
 from dsa110_contimg.ms.information import recorded_pointing_dec_rad, telescope_site
 from dsa110_contimg.ms.reading import SAME_TIME_S
-from dsa110_contimg.telescope.geometry import aberration_scale, apparent_directions
+from dsa110_contimg.telescope.geometry import aberration_scale, apparent_directions, meridian_frame, uvw_basis
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +82,30 @@ class Observation(NamedTuple):
         """Distance of the two working antennas that are farthest apart [m]."""
         places = self.antenna_itrf_m[self.working]
         return float(max((np.linalg.norm(places[k:] - places[k], axis=1).max() for k in range(len(places))), default=0))
+
+    @property
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The P baselines of the working antennas: rows of ANTENNA, the first lower than the second."""
+        first, second = np.triu_indices(self.working.size, 1)
+        return self.working[first], self.working[second]
+
+    def uvw_m(self, mjd: NDArray[np.float64]) -> NDArray[np.float64]:
+        """UVW of the baselines `pairs` at some moments.
+
+        Parameters
+        ----------
+        mjd : (M,) float64
+            [MJD, UTC].
+
+        Returns
+        -------
+        (M, P, 3) float64
+            r[first] - r[second] in the frame of the phase centre [m].
+        """
+        first, second = self.pairs
+        places_m = meridian_frame(self.antenna_itrf_m - self.site.itrf_m, self.site)
+        basis = uvw_basis(self.ra_deg, self.dec_deg, mjd, self.site)
+        return (places_m[first] - places_m[second]) @ basis.transpose(0, 2, 1)
 
     def chunk_edges_mjd(self, n_chunks: int) -> NDArray[np.float64]:
         """Cut the time in pieces of whole integrations, as equal as they can be.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT, meridian_frame, uvw_basis
+from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,17 +33,10 @@ class Turns(NamedTuple):
 
     Attributes
     ----------
-    antenna1, antenna2 : (P,) int64
-        Rows of ANTENNA, antenna1 < antenna2.
-    uvw_m : (M, P, 3) float64
-        r[antenna1] - r[antenna2] in the frame of the phase centre [m].
     by_channel, by_time : (M, P, K) float64
         From one channel to the next, and at the middle of the band from one integration to the next.
     """
 
-    antenna1: NDArray[np.int64]
-    antenna2: NDArray[np.int64]
-    uvw_m: NDArray[np.float64]
     by_channel: NDArray[np.float64]
     by_time: NDArray[np.float64]
 
@@ -62,21 +55,12 @@ def turns(observation: Observation, radius_rad: float) -> Turns:
     radius = np.sin(radius_rad)
     # Direction of the source less that of the centre, as (l, m, n - 1).
     away = np.stack([radius * np.sin(angle), radius * np.cos(angle), np.full(angle.size, np.cos(radius_rad) - 1)])
-    working = observation.working
-    first, second = np.triu_indices(working.size, 1)
     moments = observation.start_mjd + _MOMENTS * (observation.end_mjd - observation.start_mjd)
-    places_m = meridian_frame(observation.antenna_itrf_m[working] - observation.site.itrf_m, observation.site)
-    baselines_m = places_m[first] - places_m[second]
-
-    def uvw_m(mjd: NDArray[np.float64]) -> NDArray[np.float64]:
-        basis = uvw_basis(observation.ra_deg, observation.dec_deg, mjd, observation.site)
-        return np.asarray(np.einsum("tij,bj->tbi", basis, baselines_m))
-
-    now_m = uvw_m(moments)
-    rate_m_s = (uvw_m(moments + _STEP_S / _DAYS) - uvw_m(moments - _STEP_S / _DAYS)) / (2 * _STEP_S)
+    now_m, before_m, after_m = (observation.uvw_m(moments + step / _DAYS) for step in (0, -_STEP_S, _STEP_S))
+    rate_m_s = (after_m - before_m) / (2 * _STEP_S)
     by_channel = now_m @ away / SPEED_OF_LIGHT * observation.channel_width_hz
     by_time = rate_m_s @ away / SPEED_OF_LIGHT * observation.freq_hz.mean() * observation.interval_s
-    return Turns(working[first], working[second], now_m, by_channel, by_time)
+    return Turns(by_channel, by_time)
 
 
 def kept(turn: NDArray[np.float64], count: int) -> NDArray[np.float64]:

@@ -3,7 +3,8 @@
 With W_k the sum of the weights w_i of the samples in cell k of the uv plane, uniform weighting divides w_i by W_k, and
 Briggs weighting by 1 + W_k f^2, where f^2 = (5 10^-R)^2 / (sum W_k^2 / sum w_i) (Briggs 1995, PhD thesis, New Mexico
 Institute of Mining and Technology, section 3). Cells and robustness are as in WSClean and CASA, so that the same
-settings give the same PSF.
+settings give the same PSF. As WSClean does unless it is told otherwise, the factor of a lone cell is held down to three
+times the mean of the cells around it, lest a few samples count for too much.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 
 from dsa110_contimg.imaging.weighting_kernels import count, weigh
 from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT
@@ -22,19 +24,24 @@ if TYPE_CHECKING:
 
     from dsa110_contimg.config.settings import ImageSettings
     from dsa110_contimg.imaging.grid import Grid
+    from dsa110_contimg.imaging.observation import Observation
     from dsa110_contimg.imaging.samples import Samples
 
-#: A cell of the uv plane is the inverse of the image's width times this, as WSClean's padded image is wider.
+#: A cell of the uv plane is the inverse of the image's width as WSClean pads it: by this, to a multiple of 4 pixels.
 PADDING = 1.2
+_MULTIPLE = 4
 
+# What the factor of a cell may be over the mean of those within a window of so many cells.
+_RANK_LIMIT, _RANK_WINDOW = 3.0, 16
 # Each thread counts in cells of its own: more threads would take more memory than time.
 _MOST_THREADS = 4
 # FWHM of a Gaussian of standard deviation 1.
 _FWHM = float(np.sqrt(8 * np.log(2)))
 _ARCSEC = float(np.pi / 180 / 3600)
-# Of the expected weights: channels and pixels that stand for all.
-_SOME_CHANNELS = 8
-_SOME_CELLS = 4096
+# Of the expected weights: cells that the longest baseline crosses from one moment or channel to the next.
+_CELLS_A_STEP = 2.0
+_SIDEREAL_RAD_S = 7.292e-5
+_DAYS = 86400.0
 
 
 class Weighting(NamedTuple):
@@ -67,7 +74,7 @@ def apply_weighting(samples: Samples, grid: Grid, settings: ImageSettings) -> We
         What is wanted; ``threads``.
     """
     pixel_rad = grid.cell_rad * grid.magnification
-    n_cells = 2 * -(-round(PADDING * grid.n_pixels) // 2)
+    n_cells = _MULTIPLE * int(np.ceil(round(PADDING * grid.n_pixels, 6) / _MULTIPLE))
     threads = min(settings.n_threads, _MOST_THREADS)
     out = np.empty(samples.weights.shape, np.float32)
     args = (samples.uvw_m, samples.freq_hz, samples.weights)
@@ -86,17 +93,13 @@ def apply_weighting(samples: Samples, grid: Grid, settings: ImageSettings) -> We
     return Weighting(out, facts)
 
 
-def expected_weights(
-    uvw_m: NDArray[np.float64], freq_hz: NDArray[np.float64], radius_rad: float, settings: ImageSettings
-) -> NDArray[np.float64]:
+def expected_weights(observation: Observation, radius_rad: float, settings: ImageSettings) -> NDArray[np.float64]:
     """Tell what weight baselines are going to have in an image, if all samples are equally good.
 
     Parameters
     ----------
-    uvw_m : (M, P, 3) float64
-        Baselines at some moments [m].
-    freq_hz : (C,) float64
-        The channels, of which a few stand for all [Hz].
+    observation : Observation
+        Its baselines, channels and times, of which some stand for all.
     radius_rad : float
         Half the width of the image [rad].
     settings : ImageSettings
@@ -104,20 +107,32 @@ def expected_weights(
 
     Returns
     -------
-    (M, P) float64
-        Sums over the channels, in proportion.
+    (P,) float64
+        Of `Observation.pairs`; their sum is 1.
     """
-    some_hz = freq_hz[:: -(-freq_hz.size // _SOME_CHANNELS)]
-    rows_m = np.ascontiguousarray(uvw_m.reshape(-1, 3))
-    if rows_m.size == 0:
-        return np.ones(uvw_m.shape[:2])
     width_rad = 2 * PADDING * radius_rad
-    farthest = np.hypot(rows_m[:, 0], rows_m[:, 1]).max() * some_hz.max() / SPEED_OF_LIGHT
-    n_cells = min(2 * (int(farthest * width_rad) + 2), _SOME_CELLS)
+    freq_hz, times_mjd = observation.freq_hz, observation.times_mjd
+    # The longest baseline crosses so many cells over the band, and, as the sky turns, in time.
+    cells = observation.longest_baseline_m * freq_hz.max() / SPEED_OF_LIGHT * width_rad
+    over_band = cells * (freq_hz.max() / freq_hz.min() - 1)
+    over_time = cells * _SIDEREAL_RAD_S * (times_mjd[-1] - times_mjd[0]) * _DAYS
+    some_hz = _some(freq_hz, over_band / _CELLS_A_STEP)
+    rows_m = observation.uvw_m(_some(times_mjd, over_time / _CELLS_A_STEP))
+    n_moments, n_baselines = rows_m.shape[:2]
+    rows_m = np.ascontiguousarray(rows_m.reshape(-1, 3))
     weights = np.ones((rows_m.shape[0], some_hz.size), np.float32)
     out = np.empty_like(weights)
-    _weigh(rows_m, some_hz, weights, n_cells, width_rad, settings, 1, out)
-    return out.sum(axis=1, dtype=np.float64).reshape(uvw_m.shape[:2])
+    n_cells = 2 * (int(cells) + 2)
+    _weigh(rows_m, some_hz, weights, n_cells, width_rad, settings, min(settings.n_threads, _MOST_THREADS), out)
+    sums = out.sum(axis=1, dtype=np.float64).reshape(n_moments, n_baselines).sum(axis=0)
+    total = float(sums.sum())
+    return np.asarray(sums / total) if total > 0 else sums
+
+
+def _some(values: NDArray[np.float64], count: float) -> NDArray[np.float64]:
+    """Take about so many, evenly spaced, from the middle of the steps between them."""
+    step = max(1, int(values.size / max(count, 1.0)))
+    return values[step // 2 :: step]
 
 
 def _weigh(
@@ -161,11 +176,13 @@ def _factors(cells: NDArray[np.float64], settings: ImageSettings) -> NDArray[np.
     factors = np.zeros_like(cells)
     if settings.weighting == "uniform":
         factors[used] = 1 / cells[used]
-        return factors
-    total, squares = cells.sum(), np.vdot(cells, cells)
-    f_squared = (5 * 10**-settings.robust) ** 2 * total / squares if squares > 0 else 0.0
-    factors[used] = 1 / (1 + cells[used] * f_squared)
-    return factors
+    else:
+        total, squares = cells.sum(), np.vdot(cells, cells)
+        f_squared = (5 * 10**-settings.robust) ** 2 * total / squares if squares > 0 else 0.0
+        factors[used] = 1 / (1 + cells[used] * f_squared)
+    sums, counts = (uniform_filter(values, _RANK_WINDOW, mode="constant") for values in (factors, used.astype(float)))
+    means = np.divide(sums, counts, out=np.zeros_like(sums), where=used)
+    return np.minimum(factors, _RANK_LIMIT * means)
 
 
 def _taper(settings: ImageSettings) -> float:
