@@ -13,6 +13,8 @@ import numpy as np
 
 from dsa110_contimg.catalogue.bright import load_bright_sources
 from dsa110_contimg.catalogue.calibrators import load_calibrators
+from dsa110_contimg.imaging.outlier_subtraction import Fitted, Subtracted, subtract_outliers
+from dsa110_contimg.imaging.surroundings import surroundings
 from dsa110_contimg.telescope.beams import beam_offsets
 from dsa110_contimg.telescope.geometry import apparent_directions, meridian_direction, uvw_basis
 from dsa110_contimg.telescope.prediction import REFERENCE_HZ
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from dsa110_contimg.imaging.observation import Observation
     from dsa110_contimg.telescope.beams import BeamModel
     from dsa110_contimg.telescope.prediction import PointSources
+
+__all__ = ["Fitted", "Outlier", "Outliers", "Subtracted", "find_outliers", "subtract_outliers", "surroundings"]
 
 log = logging.getLogger(__name__)
 
