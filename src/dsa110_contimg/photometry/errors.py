@@ -25,7 +25,9 @@ class FitErrors(NamedTuple):
     Attributes
     ----------
     peak, flux : ndarray
-        Relative errors of the peak and of the flux density.
+        Relative errors of the peak, and of the flux density that is the area under the Gaussian.
+    point : ndarray
+        Relative error of the geometric mean of the two, the flux density of what is known to be a point.
     position : (S, 2, 2) ndarray
         Covariance of the position in (east, north), in the unit of the widths squared.
     major, minor : ndarray
@@ -36,6 +38,7 @@ class FitErrors(NamedTuple):
 
     peak: NDArray[np.float64]
     flux: NDArray[np.float64]
+    point: NDArray[np.float64]
     position: NDArray[np.float64]
     major: NDArray[np.float64]
     minor: NDArray[np.float64]
@@ -70,16 +73,17 @@ def fit_errors(snr: ArrayLike, shape: NDArray[np.float64], beam: NDArray[np.floa
         return np.asarray(np.sqrt(2.0 / rho_2))
 
     peak, on_major, on_minor = relative(1.5, 1.5), relative(2.5, 0.5), relative(0.5, 2.5)
-    flux = np.sqrt(peak**2 + (on_major**2 + on_minor**2) / beams)
+    on_area = (on_major**2 + on_minor**2) / beams
     with np.errstate(divide="ignore", invalid="ignore"):
-        pa = np.sqrt(2.0) * on_minor * major * minor / (major**2 - minor**2)
+        pa = np.degrees(np.sqrt(2.0) * on_minor * major * minor / (major**2 - minor**2))
     return FitErrors(
         peak=peak,
-        flux=flux,
+        flux=np.sqrt(peak**2 + on_area),
+        point=np.sqrt(peak**2 + on_area / 4.0),
         position=_error_ellipse(on_major * major, on_minor * minor, pa_deg),
         major=on_major * major,
         minor=on_minor * minor,
-        pa_deg=np.minimum(np.degrees(np.nan_to_num(pa, nan=np.inf)), _MOST_PA_DEG),
+        pa_deg=np.where(pa < _MOST_PA_DEG, pa, _MOST_PA_DEG),
     )
 
 

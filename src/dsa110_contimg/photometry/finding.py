@@ -12,7 +12,7 @@ from dsa110_contimg.errors import UsageError
 from dsa110_contimg.images.fits import SkyImage, celestial_wcs, read_image
 from dsa110_contimg.photometry.errors import fit_errors
 from dsa110_contimg.photometry.fitting import Gaussians, PixelBeam, fit_gaussians
-from dsa110_contimg.photometry.merging import Merged, merge
+from dsa110_contimg.photometry.merging import Merged, merge, significant
 from dsa110_contimg.photometry.shapes import axes_of, deconvolve, shape_of, sky_per_plane, turned
 from dsa110_contimg.photometry.sources import iau_names, make_sources
 
@@ -77,7 +77,7 @@ def find_sources(
     name = image.name if isinstance(image, Path) else ""
     sky = read_image(image) if isinstance(image, Path) else image
     plane = _plane(sky, pb, rms, settings)
-    gaussians = _fit(plane, settings)
+    gaussians = significant(_fit(plane, settings), plane.beam, settings.peak_sigma)
     meta = _meta(sky.header, settings, name)
     return make_sources(_columns(merge(gaussians, plane.beam), plane, sky.header, settings), meta)
 
@@ -143,14 +143,17 @@ def _columns(
     e_flux = np.where(merged.n_gaussians > 1, merged.e_flux_over_rms * rms, errors.flux * merged.flux)
     excess = np.log(merged.flux / merged.peak) - np.log1p(_POINT_EXCESS)
     resolved = excess > _RESOLVED_SIGMA * np.hypot(e_flux / merged.flux, errors.peak)
+    # What is not resolved is a beam: what noise adds to its width it takes from its peak.
+    flux = np.where(resolved, merged.flux, np.sqrt(merged.flux * merged.peak))
+    e_best = np.where(resolved, e_flux, errors.point * flux)
     return {
         "name": iau_names(ra, dec),
         "ra": ra % 360.0,
         "dec": dec,
         "e_ra": np.sqrt(position[:, 0, 0]),
         "e_dec": np.sqrt(position[:, 1, 1]),
-        "flux": merged.flux / pb,
-        "e_flux": np.hypot(e_flux, settings.flux_error * merged.flux) / pb,
+        "flux": flux / pb,
+        "e_flux": np.hypot(e_best, settings.flux_error * flux) / pb,
         "peak": merged.peak / pb,
         "e_peak": np.hypot(e_peak, settings.flux_error * merged.peak) / pb,
         "apparent": merged.flux,

@@ -113,6 +113,8 @@ def fit_gaussians(
         "frequency": 1.4e9,
         "mean_map": "zero",
         "rms_map": True,
+        # A faint source's island is hardly longer than half its width: with PyBDSF's 0.5 a narrow one has no fit.
+        "flag_maxsize_fwhm": 0.3,
         **_noise_options(pixels.shape, beam, given=rms is not None),
     }
     with tempfile.TemporaryDirectory(prefix="contimg-sources-") as name:

@@ -1,4 +1,4 @@
-"""Gaussians put together to sources: fluxes added, places and shapes by their moments."""
+"""Gaussians put together to sources: noise left out, fluxes added, places and shapes by their moments."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dsa110_contimg.photometry.errors import fit_errors
+from dsa110_contimg.photometry.fitting import Gaussians
 from dsa110_contimg.photometry.shapes import area, shape_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dsa110_contimg.photometry.fitting import Gaussians, PixelBeam
+    from dsa110_contimg.photometry.fitting import PixelBeam
 
 _EIGHT_LN_2 = 8.0 * np.log(2.0)
 
@@ -48,6 +49,22 @@ class Merged(NamedTuple):
     island: NDArray[np.int64]
     n_gaussians: NDArray[np.int64]
     fitted: NDArray[np.bool_]
+
+
+def significant(gaussians: Gaussians, beam: PixelBeam, peak_sigma: float) -> Gaussians:
+    """Leave out what noise adds to an island.
+
+    A bump of noise beside a source is in its island, and gets a Gaussian. One stays if its peak or its flux is above
+    `peak_sigma` times its error, or if it is the brightest of its island.
+    """
+    shape, beam_shape = shape_of(gaussians.major, gaussians.minor, gaussians.pa_deg), shape_of(*beam)
+    snr = gaussians.peak / gaussians.rms
+    order = np.argsort(-snr, kind="stable")
+    stays = np.zeros(len(snr), bool)
+    stays[order[np.unique(gaussians.island[order], return_index=True)[1]]] = True
+    stays |= snr > peak_sigma
+    stays |= 1.0 / fit_errors(snr, shape, beam_shape).flux > peak_sigma
+    return Gaussians(*(column[stays] for column in gaussians))
 
 
 def merge(gaussians: Gaussians, beam: PixelBeam) -> Merged:

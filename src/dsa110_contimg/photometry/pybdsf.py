@@ -30,6 +30,8 @@ def run(directory: Path) -> None:
     ``island``, ``source``; and for each island without any, ``lost_x``, ``lost_y``, ``lost_peak``, ``lost_flux`` (Jy),
     ``lost_rms`` and ``lost_island``.
     """
+    # No plots are wanted; without pyplot it starts a second earlier.
+    sys.modules["matplotlib.pyplot"] = None  # type: ignore[assignment]
     import bdsf
     from bdsf import multi_proc
 
