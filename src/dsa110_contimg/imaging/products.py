@@ -15,7 +15,7 @@ from dsa110_contimg.naming import ImageKind, image_file_name, image_record_name
 from dsa110_contimg.storage.files import output_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -61,6 +61,7 @@ def write_images(
     provenance: Provenance,
     settings: ImageSettings,
     *,
+    kinds: Collection[str] | None = None,
     difference: NDArray[np.float32] | None = None,
     figures: Mapping[str, Any] | None = None,
 ) -> dict[str, Path]:
@@ -78,6 +79,8 @@ def write_images(
         Where it comes from.
     settings : ImageSettings
         How it was made; beyond its `edge` the corrected image is blank.
+    kinds : collection of str, optional
+        Images to write, of those below; not given: all of them.
     difference : (N, N) float32, optional
         Dirty image of (XX - YY)/2 [Jy/beam].
     figures : mapping, optional
@@ -110,11 +113,15 @@ def write_images(
     lines = history(imaged, provenance, settings)
     written: dict[str, Path] = {}
     for kind, pixels in planes.items():
+        if kinds is not None and kind not in kinds:
+            continue
         written[kind] = directory / image_file_name(stem, kind)
         write_plane(written[kind], pixels, _of_kind(header, kind), lines)
     for number, band in enumerate(imaged.bands):
         part = header._replace(freq_hz=band.freq_hz, bandwidth_hz=band.bandwidth_hz, beam=band.beam)
         for kind in ("image", "residual", "model", "psf"):
+            if kind not in written:
+                continue
             path = directory / image_file_name(stem, kind, number)
             write_plane(path, getattr(band, kind), _of_kind(part, kind), lines)
             written[f"{kind}-{number:04d}"] = path
