@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from dsa110_contimg.config.settings import ImageSettings
 from dsa110_contimg.errors import MeasurementSetError
-from dsa110_contimg.imaging.averaging import collect
+from dsa110_contimg.imaging.averaging import collect, noise_scale
 from dsa110_contimg.imaging.smearing import kept, turns
 from made_integrations import STATIONS, direction, dirty_flux, make_blocks, make_observation
 
@@ -30,7 +30,7 @@ def test_a_source_at_the_edge_loses_no_more_than_is_stated(smearing, weighting):
     lost = []
     for angle in range(0, 180, 30):
         lm = direction(EDGE_DEG, angle)
-        samples, _, plan = collect(make_blocks(seen, lm), seen, settings, EDGE)
+        samples, _, plan, _ = collect(make_blocks(seen, lm), seen, settings, EDGE)
         flux = dirty_flux(samples, lm)
         # At natural weight a source that is not averaged is 1 Jy to the last digit.
         lost.append(1 - flux)
@@ -48,7 +48,7 @@ def test_bandwidth_smearing_is_that_of_theory():
     """Each baseline keeps sin(N D/2) / (N sin(D/2)), D the turn from one channel to the next."""
     seen = make_observation(1, 16)
     lm = direction(EDGE_DEG, 90.0)
-    samples, _, plan = collect(make_blocks(seen, lm), seen, ImageSettings(smearing=0.1), EDGE)
+    samples, _, plan, _ = collect(make_blocks(seen, lm), seen, ImageSettings(smearing=0.1), EDGE)
     assert plan.channels >= 4
     expected = kept(turns(seen, EDGE).by_channel[1], plan.channels)
     # Position angle 90 deg is a quarter of all.
@@ -60,7 +60,7 @@ def test_bandwidth_smearing_is_that_of_theory():
 def test_time_smearing_is_that_of_theory():
     seen = make_observation(3, 1)
     lm = direction(EDGE_DEG, 45.0)
-    samples, _, plan = collect(make_blocks(seen, lm), seen, ImageSettings(smearing=0.1, chunks=1), EDGE)
+    samples, _, plan, _ = collect(make_blocks(seen, lm), seen, ImageSettings(smearing=0.1, chunks=1), EDGE)
     whole = plan.times == 3
     assert whole.any()
     of_pair = {pair: k for k, pair in enumerate(zip(plan.antenna1, plan.antenna2, strict=True))}
@@ -75,7 +75,7 @@ def test_time_smearing_is_that_of_theory():
 def test_the_phase_of_a_mean_is_that_of_its_mean_place():
     seen = make_observation(6, 16)
     lm = direction(1.0, 200.0)
-    samples, _, plan = collect(make_blocks(seen, lm), seen, ImageSettings(chunks=2), EDGE)
+    samples, _, plan, _ = collect(make_blocks(seen, lm), seen, ImageSettings(chunks=2), EDGE)
     assert plan.channels > 1
     assert plan.times.max() == 3
     blocks = collect(make_blocks(seen, (0.0, 0.0)), seen, ImageSettings(chunks=2), EDGE)
@@ -108,17 +108,18 @@ def test_weights_are_conserved(seed, stokes):
         total += weight.sum()
         product += (weight * value).sum()
     settings = ImageSettings(smearing=0.4, chunks=1, stokes=stokes, threads=2)
-    samples, _, plan = collect(blocks, seen, settings, EDGE)
+    samples, _, plan, scale = collect(blocks, seen, settings, EDGE)
     assert plan.n_samples_out < plan.n_samples_in
-    assert samples.weights.sum(dtype=float) == pytest.approx(total, rel=1e-5)
-    mean = (samples.weights * samples.visibilities).sum(dtype=complex)
+    weights = samples.weights * scale**2
+    assert weights.sum(dtype=float) == pytest.approx(total, rel=1e-5)
+    mean = (weights * samples.visibilities).sum(dtype=complex)
     assert abs(mean - product) < 1e-4 * total
     assert np.all(samples.visibilities[samples.weights == 0] == 0)
 
 
 def test_rows_are_in_the_order_of_time_and_say_what_they_are():
     seen = make_observation(6, 4)
-    samples, difference, plan = collect(make_blocks(seen, direction(1.0, 0.0)), seen, ImageSettings(chunks=2), EDGE)
+    samples, difference, plan, _ = collect(make_blocks(seen, direction(1.0, 0.0)), seen, ImageSettings(chunks=2), EDGE)
     assert difference is None
     assert np.all(np.diff(samples.mjd) >= 0)
     assert np.all(samples.antenna1 < samples.antenna2)
@@ -135,7 +136,7 @@ def test_rows_are_in_the_order_of_time_and_say_what_they_are():
 
 def test_nothing_averaged_is_the_data():
     seen = make_observation(2, 5)
-    samples, _, plan = collect(make_blocks(seen, direction(1.0, 0.0)), seen, NEVER, EDGE)
+    samples, _, plan, _ = collect(make_blocks(seen, direction(1.0, 0.0)), seen, NEVER, EDGE)
     assert plan.channels == 1
     blocks = list(make_blocks(seen, direction(1.0, 0.0)))
     cross = blocks[0].antenna1 != blocks[0].antenna2
@@ -154,7 +155,7 @@ def test_channels_are_where_their_weights_are():
     def flag(_, block):
         block.flags[:, :3] = True
 
-    samples, _, plan = collect(
+    samples, _, plan, _ = collect(
         change(make_blocks(seen, (0.0, 0.0)), flag), seen, ImageSettings(smearing=0.4, chunks=1), np.radians(0.01)
     )
     assert plan.channels == 8
@@ -168,7 +169,7 @@ def test_the_uvw_of_a_mean_are_where_its_weights_are():
     def flag(number, block):
         block.flags[:] = number == 0
 
-    samples, _, _ = collect(
+    samples, _, _, _ = collect(
         change(make_blocks(seen, (0.0, 0.0)), flag), seen, ImageSettings(smearing=0.4, chunks=1), np.radians(0.01)
     )
     blocks = list(make_blocks(seen, (0.0, 0.0)))
@@ -185,7 +186,7 @@ def test_rows_without_weight_are_left_out():
         block.flags[(block.antenna1 == dead) | (block.antenna2 == dead)] = True
         block.flags[:] |= number == 1
 
-    samples, _, _ = collect(change(make_blocks(seen, (0.0, 0.0)), flag), seen, NEVER, EDGE)
+    samples, _, _, _ = collect(change(make_blocks(seen, (0.0, 0.0)), flag), seen, NEVER, EDGE)
     assert samples.mjd.size == 2 * (N_CROSS - len(STATIONS) + 1)
     assert dead not in samples.antenna1
     assert dead not in samples.antenna2
@@ -195,9 +196,9 @@ def test_rows_without_weight_are_left_out():
 def test_a_range_of_projected_baselines():
     seen = make_observation(2, 4)
     settings = ImageSettings(smearing=1e-9, min_uv_m=100.0, max_uv_m=900.0)
-    samples, _, _ = collect(make_blocks(seen, (0.0, 0.0)), seen, settings, EDGE)
+    samples, _, _, _ = collect(make_blocks(seen, (0.0, 0.0)), seen, settings, EDGE)
     uv_m = np.hypot(samples.uvw_m[:, 0], samples.uvw_m[:, 1])
-    everything, _, _ = collect(make_blocks(seen, (0.0, 0.0)), seen, NEVER, EDGE)
+    everything, _, _, _ = collect(make_blocks(seen, (0.0, 0.0)), seen, NEVER, EDGE)
     all_m = np.hypot(everything.uvw_m[:, 0], everything.uvw_m[:, 1])
     assert 100 <= uv_m.min() < uv_m.max() <= 900
     assert uv_m.size == np.count_nonzero((all_m >= 100) & (all_m <= 900)) < all_m.size
@@ -212,12 +213,50 @@ def test_the_difference_of_xx_and_yy():
 
     lm = direction(0.01, 0.0)
     blocks = change(make_blocks(seen, lm, 2.0, difference_jy=0.5), flag)
-    samples, difference, _ = collect(blocks, seen, settings, np.radians(0.02))
+    samples, difference, _, scale = collect(blocks, seen, settings, np.radians(0.02))
     # A channel of which only XX is good has 2.5 Jy there.
     weights = np.array([8, 8, 4, 8])
     assert dirty_flux(samples, lm) == pytest.approx(np.average([2, 2, 2.5, 2], weights=weights), rel=1e-4)
     assert dirty_flux(difference, lm) == pytest.approx(0.5, rel=1e-4)
     assert difference.weights.sum() == pytest.approx(samples.weights.sum() * 24 / 28)
+    assert scale > 0
+
+
+@pytest.mark.parametrize("noise_jy", [3e-4, 0.5, 70.0])
+def test_weights_are_the_inverse_variance_of_the_noise_that_there_is(noise_jy):
+    """Whatever the scale of the weights that the data come with; interference on one baseline does not count."""
+    seen = make_observation(12, 24)
+    rng = np.random.default_rng(5)
+
+    def spoil(_, block):
+        shape = (*block.visibilities.shape, 2)
+        # Weights of 4 and 1, right but for their scale.
+        block.weights[..., 1] = 1.0
+        noise = rng.normal(size=shape) @ np.array([1, 1j]) * np.array([1.0, 2.0]) * noise_jy
+        block.visibilities[:] += noise
+        block.visibilities[3, :, 0] += 1e4 * noise_jy
+
+    samples, difference, _, scale = collect(
+        change(make_blocks(seen, (0.0, 0.0)), spoil), seen, ImageSettings(smearing=1e-9, difference=True), EDGE
+    )
+    assert scale == pytest.approx(2 * noise_jy, rel=0.03)
+    quiet = np.abs(samples.visibilities).mean(axis=1) < 1e3 * noise_jy + 2
+    for each, truth in ((samples, 1.0), (difference, 0.0)):
+        pulls = (each.visibilities[quiet] - truth) * np.sqrt(each.weights[quiet])
+        assert pulls.real.std() == pytest.approx(1.0, rel=0.05)
+        assert pulls.imag.std() == pytest.approx(1.0, rel=0.05)
+
+
+def test_weights_without_noise_are_left_as_they_are():
+    seen = make_observation(2, 4)
+    found = collect(make_blocks(seen, (0.0, 0.0)), seen, NEVER, EDGE)
+    assert found.noise_scale is None
+    assert np.all(found.samples.weights == 8.0)
+
+
+def test_the_noise_of_few_samples_is_that_of_all():
+    assert noise_scale(np.array([[8.0, 0.0, 1.0], [0.0, 0.0, 1.0]])) == pytest.approx(np.sqrt(2))
+    assert noise_scale(np.zeros((3, 3))) is None
 
 
 def test_antennas_the_other_way_round_and_baselines_that_are_there_twice():
@@ -241,9 +280,9 @@ def test_antennas_the_other_way_round_and_baselines_that_are_there_twice():
             }
         )
 
-    plain, _, _ = collect(make_blocks(seen, lm), seen, ImageSettings(), EDGE)
-    mirrored, _, _ = collect(map(turned, make_blocks(seen, lm)), seen, ImageSettings(), EDGE)
-    double, _, _ = collect(map(twice, make_blocks(seen, lm)), seen, ImageSettings(), EDGE)
+    plain, _, _, _ = collect(make_blocks(seen, lm), seen, ImageSettings(), EDGE)
+    mirrored, _, _, _ = collect(map(turned, make_blocks(seen, lm)), seen, ImageSettings(), EDGE)
+    double, _, _, _ = collect(map(twice, make_blocks(seen, lm)), seen, ImageSettings(), EDGE)
     for other, factor in ((mirrored, 1), (double, 2)):
         np.testing.assert_allclose(other.visibilities, plain.visibilities, atol=1e-6)
         np.testing.assert_allclose(other.uvw_m, plain.uvw_m, rtol=1e-9)

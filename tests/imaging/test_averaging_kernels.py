@@ -19,7 +19,16 @@ def add(flags=None, *, either=False, difference=True):
     differences, difference_weights = np.zeros_like(sums), np.zeros_like(sum_weights)
     if not difference:
         differences, difference_weights = differences[:0], difference_weights[:0]
-    found = (sums, sum_weights, differences, difference_weights, np.zeros((2, 3)), np.zeros(2), np.zeros(5))
+    found = (
+        sums,
+        sum_weights,
+        differences,
+        difference_weights,
+        np.zeros((2, 3)),
+        np.zeros(2),
+        np.zeros(5),
+        np.zeros((3, 3)),
+    )
     rows, mirrored = np.array([1, -1, 1]), np.array([False, False, True])
     add_integration(visibilities, flags, weights, uvw_m, rows, mirrored, 2, either, *found)
     return visibilities, weights, uvw_m, found
@@ -31,7 +40,7 @@ def by_twos(values):
 
 def test_sums():
     visibilities, weights, uvw_m, found = add()
-    sums, sum_weights, differences, difference_weights, sum_uvw_m, row_weights, channel_weights = found
+    sums, sum_weights, differences, difference_weights, sum_uvw_m, row_weights, channel_weights, powers = found
     w = 4 * weights[..., 0] * weights[..., 1] / weights.sum(axis=2)
     stokes_i, half = visibilities.mean(axis=2), (visibilities[..., 0] - visibilities[..., 1]) / 2
     np.testing.assert_allclose(sums[1], by_twos(w[0] * stokes_i[0] + w[2] * np.conj(stokes_i[2])), rtol=1e-5)
@@ -42,6 +51,9 @@ def test_sums():
     np.testing.assert_allclose(channel_weights, w[0] + w[2], rtol=1e-5)
     assert row_weights == pytest.approx([0, (w[0] + w[2]).sum()])
     assert not sums[0].any()
+    both = [(w * np.abs(half) ** 2).sum(axis=1), (w * np.abs(stokes_i) ** 2).sum(axis=1), np.full(3, 5)]
+    np.testing.assert_allclose(powers[[0, 2]], np.transpose(both)[[0, 2]], rtol=1e-5)
+    assert not powers[1].any()
 
 
 def test_without_the_difference():

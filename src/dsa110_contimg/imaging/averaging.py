@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     from dsa110_contimg.imaging.observation import Observation
     from dsa110_contimg.ms.blocks import VisibilityBlock
 
-__all__ = ["AveragingPlan", "Collected", "collect"]
+__all__ = ["AveragingPlan", "Collected", "collect", "noise_scale"]
 
 log = logging.getLogger(__name__)
 
 _DAYS = 86400.0
 # Rows that are moved at once when those without weight are taken out.
 _MOVED_ROWS = 4096
+# XX and YY are the same if their difference has less than this of the power of their mean: digits, not noise.
+_SAME = 1e-10
+# Samples of a baseline that tell its noise well enough for the middle of all baselines to be without bias.
+_ENOUGH = 100
 
 
 class Collected(NamedTuple):
@@ -44,11 +48,15 @@ class Collected(NamedTuple):
         (XX - YY) / 2 where both are good, if it was asked for.
     plan : AveragingPlan
         How it was averaged.
+    noise_scale : float or None
+        How much larger the noise of the data is than their own weights say; the weights of the samples are divided by
+        its square. None, and nothing done, if XX and YY are the same: there is no noise then.
     """
 
     samples: Samples
     difference: Samples | None
     plan: AveragingPlan
+    noise_scale: float | None
 
 
 def collect(
@@ -58,6 +66,8 @@ def collect(
 
     A sample is the mean of what is averaged, weighted by inverse variances, and has the mean UVW, so weighted too. A
     channel is where the weights of all baselines have their mean frequency. Rows without any weight are left out.
+    Weights are put on the scale of the noise that the data have: their own come from the radiometer equation without
+    the system's temperature, so that only their ratios are right.
 
     Parameters
     ----------
@@ -79,13 +89,21 @@ def collect(
     plan = plan_averaging(observation, settings, radius_rad)
     sums = _Sums(observation, plan, settings)
     with ThreadPoolExecutor(settings.n_threads, thread_name_prefix="average") as pool:
-        pending: list[Future[NDArray[np.float64]]] = []
+        pending: list[Future[_Part]] = []
         for block in blocks:
             # One block is averaged while the next is read.
             sums.finish(pending)
             pending = sums.add(block, pool, settings.n_threads)
         sums.finish(pending)
     return sums.collected(plan)
+
+
+class _Part(NamedTuple):
+    """Of some baselines of an integration: their numbers in the plan, and see `add_integration`."""
+
+    pair: NDArray[np.int64]
+    channel_weights: NDArray[np.float64]
+    powers: NDArray[np.float64]
 
 
 class _Sums:
@@ -105,8 +123,9 @@ class _Sums:
         self._differences, self._difference_weights = np.zeros(shape, np.complex64), np.zeros(shape, np.float32)
         self._uvw_m, self._row_weights = np.zeros((self._mjd.size, 3)), np.zeros(self._mjd.size)
         self._channel_weights = np.zeros(observation.freq_hz.size)
+        self._powers = np.zeros((plan.antenna1.size, 3))
 
-    def add(self, block: VisibilityBlock, pool: ThreadPoolExecutor, threads: int) -> list[Future[NDArray[np.float64]]]:
+    def add(self, block: VisibilityBlock, pool: ThreadPoolExecutor, threads: int) -> list[Future[_Part]]:
         """Begin to add an integration."""
         observation = self._observation
         time = int(np.argmin(np.abs(observation.times_mjd - block.mjd)))
@@ -130,14 +149,19 @@ class _Sums:
         arrays = [np.ascontiguousarray(a) for a in (block.visibilities, block.flags, block.weights, block.uvw_m)]
         cuts = np.linspace(0, rows.size, threads + 1).astype(np.int64)
         return [
-            pool.submit(self._add_part, arrays, rows, mirrored, slice(first, last))
+            pool.submit(self._add_part, arrays, pair, rows, mirrored, slice(first, last))
             for first, last in itertools.pairwise(cuts)
         ]
 
     def _add_part(
-        self, arrays: list[NDArray[Any]], rows: NDArray[np.int64], mirrored: NDArray[np.bool_], part: slice
-    ) -> NDArray[np.float64]:
-        channel_weights = np.zeros_like(self._channel_weights)
+        self,
+        arrays: list[NDArray[Any]],
+        pair: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        mirrored: NDArray[np.bool_],
+        part: slice,
+    ) -> _Part:
+        found = _Part(pair[part], np.zeros_like(self._channel_weights), np.zeros((rows[part].size, 3)))
         add_integration(
             *(array[part] for array in arrays),
             rows[part],
@@ -150,14 +174,18 @@ class _Sums:
             self._difference_weights,
             self._uvw_m,
             self._row_weights,
-            channel_weights,
+            found.channel_weights,
+            found.powers,
         )
-        return channel_weights
+        return found
 
-    def finish(self, pending: list[Future[NDArray[np.float64]]]) -> None:
+    def finish(self, pending: list[Future[_Part]]) -> None:
         """Wait until an integration is added."""
         for task in pending:
-            self._channel_weights += task.result()
+            part = task.result()
+            self._channel_weights += part.channel_weights
+            cross = part.pair >= 0
+            np.add.at(self._powers, part.pair[cross], part.powers[cross])
 
     def collected(self, plan: AveragingPlan) -> Collected:
         """Divide by the sums of the weights."""
@@ -170,6 +198,10 @@ class _Sums:
         divide(self._visibilities, self._weights)
         divide(self._differences, self._difference_weights)
         self._uvw_m[good] /= self._row_weights[good, None]
+        scale = noise_scale(self._powers)
+        if scale is not None:
+            self._weights /= np.float32(scale**2)
+            self._difference_weights /= np.float32(scale**2)
         samples = Samples(
             uvw_m=_taken_out(self._uvw_m, good),
             freq_hz=self._freq_hz(),
@@ -181,16 +213,17 @@ class _Sums:
             antenna2=self._antenna2[good],
         )
         log.info(
-            "%d rows of %d channels are imaged: %.1f million visibilities with a weight",
+            "%d rows of %d channels are imaged: %.1f million visibilities with a weight; noise is %s of their weights'",
             *samples.weights.shape,
             np.count_nonzero(samples.weights) / 1e6,
+            "none" if scale is None else f"{scale:.4g}",
         )
         if not self._settings.difference:
-            return Collected(samples, None, plan)
+            return Collected(samples, None, plan, scale)
         difference = samples._replace(
             visibilities=_taken_out(self._differences, good), weights=_taken_out(self._difference_weights, good)
         )
-        return Collected(samples, difference, plan)
+        return Collected(samples, difference, plan, scale)
 
     def _freq_hz(self) -> NDArray[np.float64]:
         """Weighted mean frequency of what is averaged to a channel; the mean where there is no weight."""
@@ -202,6 +235,31 @@ class _Sums:
         counts = np.diff(np.append(starts, freq_hz.size))
         plain = np.add.reduceat(freq_hz - lowest_hz, starts) / counts
         return np.asarray(lowest_hz + np.where(total > 0, weighted / np.where(total > 0, total, 1), plain))
+
+
+def noise_scale(powers: NDArray[np.float64]) -> float | None:
+    """Tell how much larger the noise of (XX - YY) / 2 is than weights say.
+
+    A sky without polarization leaves nothing else in it. Of the baselines the middle one counts, as some may have
+    interference or be wrongly calibrated.
+
+    Parameters
+    ----------
+    powers : (P, 3) ndarray
+        Of each baseline: sums of w |XX - YY|^2 / 4 and of w |I|^2, and the number of samples.
+
+    Returns
+    -------
+    float or None
+        The factor; None if XX and YY are the same.
+    """
+    difference, power, count = powers.T
+    if not count.any() or difference.sum() <= _SAME * power.sum():
+        return None
+    some = count >= _ENOUGH
+    if some.any():
+        return float(np.sqrt(np.median(difference[some] / (2 * count[some]))))
+    return float(np.sqrt(difference.sum() / (2 * count.sum())))
 
 
 def _number_rows(

@@ -28,6 +28,7 @@ def add_integration(
     sum_uvw_m: NDArray[np.float64],
     row_weights: NDArray[np.float64],
     channel_weights: NDArray[np.float64],
+    powers: NDArray[np.float64],
 ) -> None:
     """Add Stokes I of some baselines of one integration to the rows that they are averaged in.
 
@@ -53,6 +54,8 @@ def add_integration(
         Added to: sum over channels of w uvw, and of w.
     channel_weights : (C,) float64
         Added to: sum of w over baselines.
+    powers : (B, 3) float64
+        Added to: sums of w |XX - YY|^2 / 4 and of w |I|^2 where both are good, and how many are.
     """
     n_channels = visibilities.shape[1]
     with_difference = differences.shape[0] > 0
@@ -61,6 +64,7 @@ def add_integration(
         if row < 0:
             continue
         whole = 0.0
+        difference_power, power, n_both = 0.0, 0.0, 0
         for d in range(sums.shape[1]):
             sum_re, sum_im, sum_w = 0.0, 0.0, 0.0
             dif_re, dif_im, dif_w = 0.0, 0.0, 0.0
@@ -72,9 +76,13 @@ def add_integration(
                     weight = 4.0 * w_x * w_y / (w_x + w_y)
                     x, y = visibilities[b, c, 0], visibilities[b, c, 1]
                     re, im = 0.5 * (x.real + y.real), 0.5 * (x.imag + y.imag)
+                    half_re, half_im = 0.5 * (x.real - y.real), 0.5 * (x.imag - y.imag)
+                    difference_power += weight * (half_re * half_re + half_im * half_im)
+                    power += weight * (re * re + im * im)
+                    n_both += 1
                     if with_difference:
-                        dif_re += weight * 0.5 * (x.real - y.real)
-                        dif_im += weight * 0.5 * (x.imag - y.imag)
+                        dif_re += weight * half_re
+                        dif_im += weight * half_im
                         dif_w += weight
                 elif either and (good_x or good_y):
                     weight = w_x if good_x else w_y
@@ -96,6 +104,9 @@ def add_integration(
                 differences[row, d] += complex(dif_re, dif_im)
                 difference_weights[row, d] += dif_w
         sign = -1.0 if mirrored[b] else 1.0
+        powers[b, 0] += difference_power
+        powers[b, 1] += power
+        powers[b, 2] += n_both
         row_weights[row] += whole
         for k in range(3):
             sum_uvw_m[row, k] += whole * sign * uvw_m[b, k]
@@ -138,5 +149,6 @@ def compile_kernels() -> None:
         np.zeros((2, 3)),
         np.zeros(2),
         np.zeros(4),
+        np.zeros((2, 3)),
     )
     divide(sums, weights)
