@@ -7,6 +7,7 @@ direction cosines relative to the pointing: `x` to the east, `y` to the north, x
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy.special import j1, jv
 
 from dsa110_contimg.errors import UsageError
 from dsa110_contimg.telescope.band import DISH_DIAMETER_M
+from dsa110_contimg.telescope.beam_files import FITS_ENDINGS, HDF5_ENDINGS, read_beam
 from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT
 
 if TYPE_CHECKING:
@@ -104,12 +106,14 @@ class GaussianBeam:
 
 
 def beam_model(name: str) -> BeamModel:
-    """Return the beam with this name: ``airy``, ``tapered`` or ``gaussian:FWHM`` (degrees at 1.4 GHz).
+    """Return the beam with this name: ``airy``, ``tapered``, ``gaussian:FWHM`` (degrees at 1.4 GHz), or a file's.
+
+    A file is FITS or HDF5 (see `telescope.beam_files`); what ends like one is taken for its path.
 
     Raises
     ------
     UsageError
-        There is no such model, or the width is not a positive number.
+        There is no such model, the width is not a positive number, or the file is not a beam.
     """
     kind, _, width = name.partition(":")
     if kind == "gaussian" and width:
@@ -123,8 +127,11 @@ def beam_model(name: str) -> BeamModel:
         return AiryBeam()
     elif name == "tapered":
         return TaperedBeam()
+    elif name.lower().endswith((*FITS_ENDINGS, *HDF5_ENDINGS)):
+        return read_beam(Path(name).expanduser())
     raise UsageError(
-        f"{name!r} is not a beam model", remedy="Choose airy, tapered or gaussian:FWHM (degrees at 1.4 GHz)."
+        f"{name!r} is not a beam model",
+        remedy="Choose airy, tapered, gaussian:FWHM (degrees at 1.4 GHz), or a file, .fits or .h5.",
     )
 
 
