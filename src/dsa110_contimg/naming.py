@@ -331,8 +331,13 @@ def closeups_name(stem: str) -> str:
 
 
 def report_name(stem: str) -> str:
-    """Name the page about a group: ``STEM-report.html``; the facts that it was made of end in ``.json``."""
+    """Name the page about a group: ``STEM-report.html``."""
     return f"{stem}-report.html"
+
+
+def report_facts_name(stem: str) -> str:
+    """Name the facts that the page about a group is made of: ``STEM-report.json``."""
+    return f"{stem}-report.json"
 
 
 def image_name(gid: str, kind: ImageKind | str, band: Band | str | None = None, channel: int | None = None) -> str:

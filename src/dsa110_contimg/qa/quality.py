@@ -9,9 +9,9 @@ import numpy as np
 
 from dsa110_contimg.calibration.grading import Verdict
 from dsa110_contimg.config.plain import plain
-from dsa110_contimg.images.fits import read_image
-from dsa110_contimg.naming import ImageKind, image_file_name, image_record_name, quality_name
+from dsa110_contimg.naming import image_record_name, quality_name
 from dsa110_contimg.photometry.sources import values
+from dsa110_contimg.qa.directories import read_facts, read_planes
 from dsa110_contimg.qa.gates import ORDER, Check, found, judge, not_judged, worst
 from dsa110_contimg.qa.noise_parts import NoiseParts, confusion_jy, take_apart
 from dsa110_contimg.qa.stripes import Stripes, measure_stripes
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dsa110_contimg.config.settings import QualitySettings
     from dsa110_contimg.images.fits import ImageHeader
     from dsa110_contimg.photometry.sources import Sources
+    from dsa110_contimg.qa.directories import Planes
 
 FORMAT = 1
 """Of the JSON."""
@@ -65,28 +66,6 @@ class Ties(Protocol):
 
     def as_json(self) -> dict[str, Any]:
         """All of it for JSON."""
-
-
-class Planes(NamedTuple):
-    """The images of a group, (N, N) float32 as in FITS order; what is not there is None.
-
-    Attributes
-    ----------
-    image, residual : (N, N) float32
-        [Jy/beam], as seen through the primary beam.
-    rms : (N, N) float32
-        Noise around every pixel [Jy/beam].
-    pb : (N, N) float32 or None
-        Power of the primary beam.
-    psf : (N, N) float32 or None
-        1 in the middle.
-    """
-
-    image: NDArray[np.float32]
-    residual: NDArray[np.float32]
-    rms: NDArray[np.float32]
-    pb: NDArray[np.float32] | None = None
-    psf: NDArray[np.float32] | None = None
 
 
 class Quality(NamedTuple):
@@ -161,7 +140,7 @@ def judge_images(
         The figures cannot be written.
     """
     planes, header = read_planes(directory, stem)
-    record = read_record(directory, stem)
+    record = read_facts(directory / image_record_name(stem))
     quality = measure_quality(
         planes,
         header,
@@ -176,28 +155,6 @@ def judge_images(
     with output_errors(path):
         path.write_text(json.dumps(plain(quality.as_json()), indent=1) + "\n")
     return quality
-
-
-def read_planes(directory: Path, stem: str) -> tuple[Planes, ImageHeader]:
-    """Read the images of a directory, and the header of the one that is called so.
-
-    Raises
-    ------
-    UnreadableFileError
-        Image, residual or noise are not there; without a primary beam and a PSF there are fewer figures.
-    """
-    image = read_image(directory / image_file_name(stem, ImageKind.IMAGE))
-    residual, rms = (read_image(directory / image_file_name(stem, kind)).pixels for kind in ("residual", "rms"))
-    others = (directory / image_file_name(stem, kind) for kind in ("pb", "psf"))
-    pb, psf = (read_image(path).pixels if path.exists() else None for path in others)
-    return Planes(image.pixels, residual, rms, pb, psf), image.header
-
-
-def read_record(directory: Path, stem: str) -> dict[str, Any]:
-    """Read what the imaging run said of itself; nothing if it said nothing."""
-    path = directory / image_record_name(stem)
-    facts: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return facts
 
 
 def measure_quality(
