@@ -2,6 +2,7 @@ import casacore.tables as ct
 import numpy as np
 import pytest
 
+from casa import needs_casa, run_casa
 from dsa110_contimg.errors import MeasurementSetError
 from dsa110_contimg.ms.reading import read_blocks
 from predicted_ms import STATIONS, PredictedMs
@@ -124,3 +125,30 @@ def test_what_is_not_there_is_named(ms, tmp_path):
         table.addrows(1)
     with pytest.raises(MeasurementSetError, match="2 spectral windows"):
         next(read_blocks(ms.path))
+
+
+@pytest.mark.casa
+@needs_casa
+def test_what_casa_splits(ms, tmp_path):
+    """Another layout, another column, a few stations and channels: the same samples."""
+    with ct.table(str(ms.path), readonly=False, ack=False) as table:
+        table.addcols(ct.maketabdesc(ct.makearrcoldesc("CORRECTED_DATA", 0j, 2, valuetype="complex")))
+        table.putcol("CORRECTED_DATA", np.nan_to_num(2 * table.getcol("DATA")))
+    ran = run_casa(
+        tmp_path,
+        """
+        from casatasks import split
+        split(vis=args["ms"], outputvis="b.ms", datacolumn="corrected", spw="0:8~23", antenna="!103&&&", keepflags=True)
+        """,
+        ms=str(ms.path),
+    )
+    assert ran.complaints == []
+    found = by_row(read_blocks(tmp_path / "b.ms"))
+    expected = by_row(read_blocks(ms.path, "CORRECTED_DATA"))
+    assert 0 < len(found) < len(expected)
+    for key, (uvw_m, visibilities, flags, weights) in found.items():
+        theirs = expected[key]
+        np.testing.assert_array_equal(uvw_m, theirs[0])
+        np.testing.assert_array_equal(flags, theirs[2][8:24])
+        np.testing.assert_allclose(weights, theirs[3][8:24], rtol=1e-6)
+        np.testing.assert_array_equal(visibilities, theirs[1][8:24])
