@@ -315,6 +315,11 @@ def image_record_name(stem: str) -> str:
     return f"{stem}-image.json"
 
 
+def sources_stem(stem: str) -> str:
+    """Begin the names of the tables of an image's sources: ``STEM-sources``, to which ``.ecsv`` and others are added."""
+    return f"{stem}-sources"
+
+
 def quality_name(stem: str) -> str:
     """Name what an image is worth, beside it: ``STEM-quality.json``."""
     return f"{stem}-quality.json"

@@ -1,0 +1,80 @@
+"""From images to a catalogue, a verdict, a picture and a report: what the verb ``image`` and the stages share."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dsa110_contimg.catalogue.tables import read_sources
+from dsa110_contimg.images.fits import read_image
+from dsa110_contimg.naming import ImageKind, image_file_name, sources_stem
+from dsa110_contimg.photometry.finding import find_sources
+from dsa110_contimg.photometry.records import write_sources
+from dsa110_contimg.qa.preview import draw_preview
+from dsa110_contimg.qa.quality import judge_images
+
+if TYPE_CHECKING:
+    from dsa110_contimg.config.settings import CatalogueSettings, QualitySettings
+    from dsa110_contimg.photometry.sources import Sources
+    from dsa110_contimg.photometry.ties import Ties
+    from dsa110_contimg.pipeline.imaging import Place
+    from dsa110_contimg.qa.quality import Quality
+
+log = logging.getLogger(__name__)
+
+
+class Judged(NamedTuple):
+    """The sources of an image, how they compare with a reference (None: there is none), and what it is worth."""
+
+    sources: Sources
+    ties: Ties | None
+    quality: Quality
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For records."""
+        return {
+            "sources": len(self.sources),
+            "ties": None if self.ties is None else self.ties.as_json(),
+            "quality": self.quality.as_json(),
+        }
+
+
+def catalogue_group(place: Place, settings: CatalogueSettings, gates: QualitySettings) -> Judged:
+    """Find the sources of a group's image, compare them with a reference, judge the image, and draw it.
+
+    Parameters
+    ----------
+    place : Place
+        Where `imaging.image_group` wrote the images; the rest is written beside them.
+    settings : CatalogueSettings
+        How sources are found, and what they are compared with.
+    gates : QualitySettings
+        When an image is good, usable or bad.
+
+    Raises
+    ------
+    SourceFindingError
+        The sources cannot be found.
+    UsageError
+        The reference cannot be read.
+    OutputError
+        Something cannot be written.
+    """
+    image = place.directory / image_file_name(place.stem, ImageKind.IMAGE)
+    pb, rms = (
+        read_image(place.directory / image_file_name(place.stem, kind)).pixels for kind in (ImageKind.PB, ImageKind.RMS)
+    )
+    sources = find_sources(image, pb, rms, settings)
+    ties = None
+    if settings.reference is not None:
+        from dsa110_contimg.photometry.ties import apply_ties, measure_ties
+
+        ties = measure_ties(sources, read_sources(settings.reference), settings)
+        if settings.tie == "apply":
+            sources = apply_ties(sources, ties)
+    write_sources(sources, place.directory, sources_stem(place.stem))
+    quality = judge_images(place.directory, place.stem, gates, sources=sources, ties=ties)
+    draw_preview(place.directory, place.stem, sources=sources, quality=quality)
+    log.info("%s: %d sources; %s", place.stem, len(sources), quality)
+    return Judged(sources, ties, quality)
