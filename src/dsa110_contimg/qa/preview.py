@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from astropy.time import Time
 from astropy.visualization.wcsaxes import WCSAxes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Normalize
+from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
 
@@ -20,7 +20,7 @@ from dsa110_contimg.images.fits import celestial_wcs
 from dsa110_contimg.naming import preview_name
 from dsa110_contimg.photometry.sources import values
 from dsa110_contimg.qa.directories import read_planes, stem_of
-from dsa110_contimg.storage.files import output_errors
+from dsa110_contimg.qa.pictures import INK, NO_DATA, POWER, SOFT, SOURCE, VERDICTS, flux_text, save_png
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,14 +33,12 @@ if TYPE_CHECKING:
 # About the pixels of the picture; more of the image's are averaged.
 _PIXELS = 900
 # From this many times the noise below zero to this many above it.
-_LOW, _HIGH = -3.0, 60.0
+_LOW, _HIGH = -4.0, 80.0
 # Brightness up to which the scale is about linear, in times the noise.
-_SOFT = 3.0
+_SOFT = 5.0
 _SCALE_BARS_ARCMIN = (1, 2, 5, 10, 20, 30, 60, 120, 300)
 _BEAM_PIXELS = 40.0
 _LABELLED = 5
-_SOURCE, _POWER, _INK = "#0b6fb8", "#d9822b", "#111418"
-_COLOURS = {"good": "#1a7f4b", "usable": "#b26a00", "bad": "#b3261e"}
 
 
 def draw_preview(
@@ -76,8 +74,7 @@ def draw_preview(
     planes, header = read_planes(directory, stem)
     figure = preview_figure(planes, header, sources=sources, quality=quality)
     path = directory / preview_name(stem)
-    with output_errors(path):
-        figure.savefig(path, dpi=110, pil_kwargs={"compress_level": 6})
+    save_png(figure, path)
     return path
 
 
@@ -90,7 +87,6 @@ def preview_figure(
 ) -> Figure:
     """Draw an image: dark is bright; where the primary beam is half, a fifth and a twentieth; a circle a source."""
     figure = Figure(figsize=(10.2, 10.2), facecolor="white")
-    FigureCanvasAgg(figure)
     axes = WCSAxes(figure, (0.085, 0.06, 0.885, 0.865), wcs=celestial_wcs(header, _shape(planes)))
     figure.add_axes(axes)
     rms_jy = _usual_noise(planes)
@@ -99,10 +95,10 @@ def preview_figure(
         origin="lower",
         extent=(-0.5, planes.image.shape[1] - 0.5, -0.5, planes.image.shape[0] - 0.5),
         cmap="gray_r",
-        norm=_Stretch(),
+        norm=AsinhNorm(linear_width=_SOFT, vmin=_LOW, vmax=_HIGH),
         interpolation="nearest",
     )
-    shown.cmap.set_bad("#dfe3e8")
+    shown.cmap.set_bad(NO_DATA)
     _draw_power(axes, planes.pb)
     if sources is not None and len(sources):
         _draw_sources(axes, header, planes, sources)
@@ -118,18 +114,6 @@ def binned(image: NDArray[np.float32], step: int) -> NDArray[np.float32]:
     rows, columns = (size // step for size in image.shape)
     squares = image[: rows * step, : columns * step].reshape(rows, step, columns, step)
     return np.asarray(squares.mean(axis=(1, 3)), dtype=np.float32)
-
-
-class _Stretch(Normalize):
-    """From times the noise to 0...1: linear about zero, logarithmic for what is bright."""
-
-    def __init__(self) -> None:
-        super().__init__(_LOW, _HIGH, clip=True)
-
-    def __call__(self, value: Any, clip: bool | None = None) -> Any:  # noqa: ARG002 - matplotlib's signature
-        low, high = (np.arcsinh(edge / _SOFT) for edge in (_LOW, _HIGH))
-        shade = (np.arcsinh(np.ma.fix_invalid(value) / _SOFT) - low) / (high - low)
-        return np.ma.clip(shade, 0.0, 1.0)
 
 
 def _shape(planes: Planes) -> tuple[int, int]:
@@ -150,7 +134,7 @@ def _draw_power(axes: WCSAxes, pb: NDArray[np.float32] | None) -> None:
     coarse = pb[::step, ::step] / np.nanmax(pb)
     levels = [level for level in (0.05, 0.2, 0.5) if coarse.min() < level < coarse.max()]
     if levels:
-        drawn = axes.contour(columns, rows, coarse, levels=levels, colors=_POWER, linewidths=0.9, linestyles="dashed")
+        drawn = axes.contour(columns, rows, coarse, levels=levels, colors=POWER, linewidths=0.9, linestyles="dashed")
         axes.clabel(drawn, fmt=lambda level: f"{level:.0%}", fontsize=8)
 
 
@@ -158,7 +142,7 @@ def _draw_sources(axes: WCSAxes, header: ImageHeader, planes: Planes, sources: S
     wcs = celestial_wcs(header, _shape(planes))
     x, y = wcs.all_world2pix(values(sources, "ra"), values(sources, "dec"), 0)
     apparent, flux = values(sources, "apparent_peak"), values(sources, "flux")
-    axes.plot(x, y, "o", ms=9, mfc="none", mec=_SOURCE, mew=0.8, alpha=0.85)
+    axes.plot(x, y, "o", ms=9, mfc="none", mec=SOURCE, mew=0.8, alpha=0.85)
     size = max(planes.image.shape)
     for k in np.argsort(apparent)[::-1][:_LABELLED]:
         leftwards = x[k] > 0.8 * size
@@ -169,17 +153,12 @@ def _draw_sources(axes: WCSAxes, header: ImageHeader, planes: Planes, sources: S
             textcoords="offset points",
             ha="right" if leftwards else "left",
             fontsize=9,
-            color=_SOURCE,
+            color=SOURCE,
             weight="bold",
             bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8},
         )
     axes.set_xlim(-0.5, planes.image.shape[1] - 0.5)
     axes.set_ylim(-0.5, planes.image.shape[0] - 0.5)
-
-
-def flux_text(flux_jy: float) -> str:
-    """Say a flux density in the unit that suits it."""
-    return f"{flux_jy:.3g} Jy" if abs(flux_jy) >= 1.0 else f"{1e3 * flux_jy:.3g} mJy"
 
 
 def _draw_beam(axes: WCSAxes, header: ImageHeader, planes: Planes) -> None:
@@ -188,11 +167,11 @@ def _draw_beam(axes: WCSAxes, header: ImageHeader, planes: Planes) -> None:
     major, minor = (axis / header.cell_deg for axis in (beam.major_deg, beam.minor_deg))
     times = max(1, round(_BEAM_PIXELS / 900 * size / major))
     box = 0.075 * size
-    axes.add_patch(Rectangle((0.015 * size, 0.015 * size), box, box, fc="white", ec=_INK, lw=0.8, alpha=0.92))
+    axes.add_patch(Rectangle((0.015 * size, 0.015 * size), box, box, fc="white", ec=INK, lw=0.8, alpha=0.92))
     middle = 0.015 * size + box / 2
     # A position angle is from north to east, which is to the left; an ellipse's is from right to up.
     axes.add_patch(
-        Ellipse((middle, middle), times * minor, times * major, angle=beam.pa_deg, fc="#5b6570", ec=_INK, lw=0.8)
+        Ellipse((middle, middle), times * minor, times * major, angle=beam.pa_deg, fc="#5b6570", ec=INK, lw=0.8)
     )
     text = f"beam {3600 * beam.major_deg:.0f}″ × {3600 * beam.minor_deg:.0f}″, PA {beam.pa_deg:.0f}°"
     _write(axes, 0.025 * size + box, 0.02 * size, text + (f"\ndrawn {times} times larger" if times > 1 else ""))
@@ -206,14 +185,14 @@ def _draw_scale(axes: WCSAxes, header: ImageHeader, planes: Planes) -> None:
     length = arcmin / 60 / header.cell_deg
     right, height = 0.97 * columns, 0.03 * rows
     axes.plot([right - length, right], [height, height], color="white", lw=6, solid_capstyle="butt")
-    axes.plot([right - length, right], [height, height], color=_INK, lw=2.5, solid_capstyle="butt")
+    axes.plot([right - length, right], [height, height], color=INK, lw=2.5, solid_capstyle="butt")
     text = f"{arcmin // 60}°" if arcmin >= 60 else f"{arcmin}′"
     _write(axes, right - length / 2, height + 0.01 * rows, text, align="center")
 
 
 def _write(axes: WCSAxes, x: float, y: float, text: str, align: str = "left") -> None:
     box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85}
-    axes.text(x, y, text, fontsize=9, color=_INK, ha=align, va="bottom", bbox=box)
+    axes.text(x, y, text, fontsize=9, color=INK, ha=align, va="bottom", bbox=box)
 
 
 def _draw_coordinates(axes: WCSAxes) -> None:
@@ -229,21 +208,18 @@ def _draw_coordinates(axes: WCSAxes) -> None:
 def _write_title(
     figure: Figure, header: ImageHeader, quality: Quality | None, rms_jy: float, n_sources: int | None
 ) -> None:
-    start = header.start_mjd
-    from astropy.time import Time
-
-    when = Time(start, format="mjd", scale="utc").strftime("%Y-%m-%d %H:%M:%S")
-    figure.text(0.085, 0.962, f"DSA-110  {when} UTC", fontsize=14, weight="bold", color=_INK)
+    when = str(Time(header.start_mjd, format="mjd", scale="utc").iso)[:19]
+    figure.text(0.085, 0.962, f"DSA-110  {when} UTC", fontsize=14, weight="bold", color=INK)
     parts = [
         f"{header.freq_hz / 1e6:.0f} MHz, {header.bandwidth_hz / 1e6:.0f} MHz wide",
         f"noise {1e3 * rms_jy:.2g} mJy/beam",
         *([] if n_sources is None else [f"{n_sources} sources"]),
         f"shades from {_LOW:.0f} to {_HIGH:.0f} times the noise",
     ]
-    figure.text(0.085, 0.938, "   ".join(parts), fontsize=9.5, color="#3c4650")
+    figure.text(0.085, 0.938, "   ".join(parts), fontsize=9.5, color=SOFT)
     if quality is not None:
         verdict = quality.verdict.value
-        box = {"boxstyle": "round,pad=0.35", "fc": _COLOURS[verdict], "ec": "none"}
+        box = {"boxstyle": "round,pad=0.35", "fc": VERDICTS[verdict], "ec": "none"}
         figure.text(0.97, 0.956, verdict.upper(), fontsize=13, weight="bold", color="white", ha="right", bbox=box)
 
 
