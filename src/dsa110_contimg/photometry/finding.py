@@ -78,7 +78,7 @@ def find_sources(
     sky = read_image(image) if isinstance(image, Path) else image
     plane = _plane(sky, pb, rms, settings)
     gaussians = significant(_fit(plane, settings), plane.beam, settings.peak_sigma)
-    meta = _meta(sky.header, settings, name)
+    meta = _meta(sky, settings, name)
     return make_sources(_columns(merge(gaussians, plane.beam), plane, sky.header, settings), meta)
 
 
@@ -214,9 +214,13 @@ def _bilinear(plane: NDArray[np.floating], x: NDArray[np.float64], y: NDArray[np
     return np.asarray(lower * (1 - v) + upper * v, np.float64)
 
 
-def _meta(header: ImageHeader, settings: CatalogueSettings, image: str) -> dict[str, Any]:
+def _meta(sky: SkyImage, settings: CatalogueSettings, image: str) -> dict[str, Any]:
+    header = sky.header
     return {
         "image": image,
+        "ra_deg": float(header.ra_deg),
+        "dec_deg": float(header.dec_deg),
+        "radius_deg": float(np.hypot(*sky.pixels.shape) / 2.0 * header.cell_deg),
         "freq_hz": float(header.freq_hz),
         "bandwidth_hz": float(header.bandwidth_hz),
         "start_mjd": float(header.start_mjd),

@@ -3,7 +3,8 @@
 A table of sources is an `astropy.table.QTable` with one row a source, in the order of right ascension, and the columns
 of `COLUMNS`. Errors (``e_...``) are one standard deviation. ``meta`` has what holds for all rows: ``freq_hz`` (at which
 the fluxes are), ``beam_arcsec`` (major, minor) and ``beam_pa_deg``, ``image``, ``start_mjd``, ``middle_mjd``,
-``end_mjd``, ``telescope``, ``flux_error`` and ``position_error_arcsec`` (what the errors have of calibration),
+``end_mjd``, ``telescope``, ``ra_deg``, ``dec_deg`` and ``radius_deg`` (the image's middle, and its corners' distance),
+``flux_error`` and ``position_error_arcsec`` (what the errors have of calibration),
 ``finder`` (with its version and settings), and ``ties`` if they were applied.
 """
 
