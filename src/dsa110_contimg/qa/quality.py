@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from dsa110_contimg.config.settings import QualitySettings
     from dsa110_contimg.images.fits import ImageHeader
     from dsa110_contimg.photometry.sources import Sources
+    from dsa110_contimg.photometry.ties import Ties
     from dsa110_contimg.qa.directories import Planes
 
 FORMAT = 1
@@ -39,33 +41,6 @@ _FRINGE_SIGMA = 8.0
 _ANISOTROPY = 2.0
 _UNEVEN = 2.0
 _NEGATIVE = -8.0
-
-
-class Ties(Protocol):
-    """How an image compares with a reference catalogue, as `photometry.ties` measures it."""
-
-    @property
-    def reference(self) -> str:
-        """Its name."""
-
-    @property
-    def n(self) -> int:
-        """How many sources match."""
-
-    @property
-    def d_ra_arcsec(self) -> float:
-        """Offset of the image to the east, on the sky [arcsec]."""
-
-    @property
-    def d_dec_arcsec(self) -> float:
-        """Offset of the image to the north [arcsec]."""
-
-    @property
-    def flux_ratio(self) -> float:
-        """Flux densities of the image over those of the catalogue."""
-
-    def as_json(self) -> dict[str, Any]:
-        """All of it for JSON."""
 
 
 class Quality(NamedTuple):
@@ -189,6 +164,7 @@ def measure_quality(
     diverged : bool
         Whether the deconvolution did; what was before is what the image is made of.
     """
+    applied = sources is not None and "ties" in sources.meta
     middle = _middle(planes)
     noise_map = _noise_map(planes.rms, middle)
     level = 1.0 if planes.pb is None else float(np.sqrt(np.mean(np.square(planes.pb[middle], dtype=np.float64))))
@@ -198,7 +174,7 @@ def measure_quality(
     checks = (
         *_image_checks(planes.image, diverged),
         _noise_check(noise, settings),
-        *_tie_checks(ties, header, settings),
+        *_tie_checks(ties, header, settings, applied=applied),
     )
     judged = sorted(
         (check for check in checks if check.verdict not in {None, Verdict.GOOD}),
@@ -209,6 +185,7 @@ def measure_quality(
         reasons=tuple(check.reason for check in judged),
         remarks=(
             *(check.reason for check in checks if check.verdict is None),
+            *(["offset and flux scale were taken off the catalogue"] if applied else []),
             *_remarks(noise, noise_map, stripes, peak, surroundings),
         ),
         checks=checks,
@@ -219,7 +196,7 @@ def measure_quality(
             "peak": peak,
             "beam": _beam(header),
             "sources": None if sources is None else _sources(sources),
-            "ties": None if ties is None else ties.as_json(),
+            "ties": None if ties is None else ties.as_json() | {"applied": applied},
             "surroundings": None if surroundings is None else dict(surroundings),
         },
     )
@@ -318,29 +295,37 @@ def _noise_check(noise: NoiseParts, settings: QualitySettings) -> Check:
     return judge("noise", 1e3 * noise.rms_jy, "mJy/beam", limits, said + why.get(noise.largest or "", ""))
 
 
-def _tie_checks(ties: Ties | None, header: ImageHeader, settings: QualitySettings) -> list[Check]:
-    """Judge offset and flux scale against a reference catalogue."""
+def _tie_checks(ties: Ties | None, header: ImageHeader, settings: QualitySettings, *, applied: bool) -> list[Check]:
+    """Judge offset and flux scale against a reference catalogue; what was taken off only has to be usable."""
     offsets = (settings.good_offset_beams, settings.usable_offset_beams)
     ratios = (settings.good_flux_ratio, settings.usable_flux_ratio)
     if ties is None:
-        why = "not compared with a reference catalogue"
-        return [not_judged("offset", "beams", offsets, why)]
+        return [not_judged("offset", "beams", offsets, "not compared with a reference catalogue")]
     if ties.n < settings.least_matches:
-        why = f"only {ties.n} sources match {ties.reference}: offset and flux scale are not judged"
-        return [not_judged("offset", "beams", offsets, why)]
-    offset_arcsec = float(np.hypot(ties.d_ra_arcsec, ties.d_dec_arcsec))
-    beams = offset_arcsec / (3600.0 * header.beam.major_deg)
-    factor = max(ties.flux_ratio, 1.0 / ties.flux_ratio) if ties.flux_ratio > 0.0 else float("inf")
+        n = ties.n
+        few = "no source matches" if n == 0 else f"only {n} source{'s match' if n > 1 else ' matches'}"
+        return [not_judged("offset", "beams", offsets, f"{few} {ties.reference}: offset and flux scale are not judged")]
+    if applied:
+        offsets, ratios = (offsets[1], offsets[1]), (ratios[1], ratios[1])
+    offset_arcsec = math.hypot(ties.d_ra_arcsec, ties.d_dec_arcsec)
+    ratio = ties.flux_ratio
+    factor = max(ratio, 1.0 / ratio) if ratio > 0.0 else math.inf
     return [
         judge(
-            "offset", beams, "beams", offsets,
+            "offset",
+            offset_arcsec / (3600.0 * header.beam.major_deg),
+            "beams",
+            offsets,
             f"positions are off by {offset_arcsec:.2g} arcsec, {{value}} of the beam (more than {{limit}})",
         ),
         judge(
-            "flux scale", factor, "", ratios,
-            f"fluxes are {ties.flux_ratio:.3g} times those of {ties.reference} (off by more than {{limit}})",
+            "flux scale",
+            factor,
+            "",
+            ratios,
+            f"fluxes are {ratio:.3g} times those of {ties.reference} (more than a factor {{limit}} off)",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _remarks(

@@ -59,14 +59,20 @@ def ties_section(ties: Facts | None) -> Section:
     title = "Ties to a reference catalogue"
     if not ties:
         return Section(title, missing="Not compared: no reference catalogue is set (catalogue.reference).")
-    rows = [
-        Row("reference", str(ties.get("reference", NOTHING)), f"{ties.get('n', 0)} sources match"),
-        Row("offset east", with_error(ties.get("d_ra_arcsec"), ties.get("e_d_ra_arcsec"), "arcsec")),
-        Row("offset north", with_error(ties.get("d_dec_arcsec"), ties.get("e_d_dec_arcsec"), "arcsec")),
-        Row("flux ratio", with_error(ties.get("flux_ratio"), ties.get("e_flux_ratio")), "image over reference"),
-    ]
-    told = {"reference", "n", "d_ra_arcsec", "e_d_ra_arcsec", "d_dec_arcsec", "e_d_dec_arcsec", "flux_ratio"}
-    rows += others(ties, told | {"e_flux_ratio"})
+    n, among = ties.get("n", 0), ties.get("n_reference")
+    rows = [Row("reference", str(ties.get("reference", NOTHING)))]
+    rows.append(Row("matched", number(n), f"of {among} that the image could show" if known(among) else ""))
+    told = {"n", "n_reference", "reference"}
+    for label, key, scatter, unit, note in (
+        ("offset east", "d_ra_arcsec", "scatter_ra_arcsec", "arcsec", ""),
+        ("offset north", "d_dec_arcsec", "scatter_dec_arcsec", "arcsec", ""),
+        ("flux ratio", "flux_ratio", "scatter_flux", "", "image over reference"),
+    ):
+        scatters = f"scatter {number(ties[scatter], 2, unit)}" if known(ties.get(scatter)) else ""
+        value = with_error(ties.get(key), ties.get(f"e_{key}"), unit)
+        rows.append(Row(label, value, ", ".join(filter(None, (note, scatters)))))
+        told |= {key, f"e_{key}", scatter}
+    rows += others(ties, told)
     return Section(title, tuple(rows))
 
 
@@ -215,8 +221,7 @@ def others(facts: Facts, told: set[str], before: str = "") -> list[Row]:
     for name, value in facts.items():
         if name in told or isinstance(value, Mapping | list | tuple) or value is None:
             continue
-        text = number(value, 4) if known(value) and not isinstance(value, bool) else str(value)
-        rows.append(Row(before + name.replace("_", " "), text))
+        rows.append(Row(before + name.replace("_", " "), _text(value)))
     return rows
 
 
@@ -233,7 +238,9 @@ def listed(items: Any, what: str) -> tuple[Table, ...]:
 def _text(value: Any) -> str:
     if value is None:
         return NOTHING
-    return number(value, 4) if known(value) and not isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value, 4) if known(value) else str(value)
 
 
 def _good(parts: Any) -> float:
