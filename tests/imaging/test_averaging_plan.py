@@ -37,6 +37,15 @@ def test_short_baselines_are_averaged_longer():
     assert plan.channels in {1, 2, 3, 4, 6, 8}
 
 
+def test_baselines_that_are_not_imaged_do_not_count():
+    seen = make_observation(24, 48)
+    every, short = (plan_averaging(seen, ImageSettings(max_uv_m=longest_m), EDGE) for longest_m in (None, 500.0))
+    assert short.n_samples_out < every.n_samples_out / 2
+    assert short.loss <= 0.01
+    none = plan_averaging(seen, ImageSettings(min_uv_m=5000.0), EDGE)
+    assert none.n_samples_out == 0
+
+
 def test_averaging_stays_within_a_chunk_of_the_beam():
     seen = make_observation(24, 48)
     plan = plan_averaging(seen, ImageSettings(chunks=8), EDGE)

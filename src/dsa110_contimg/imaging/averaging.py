@@ -13,6 +13,7 @@ from dsa110_contimg.errors import MeasurementSetError
 from dsa110_contimg.imaging.averaging_kernels import add_integration, divide
 from dsa110_contimg.imaging.averaging_plan import AveragingPlan, bin_lengths, plan_averaging
 from dsa110_contimg.imaging.samples import Samples
+from dsa110_contimg.imaging.weighting import in_range
 from dsa110_contimg.ms.reading import SAME_TIME_S
 
 if TYPE_CHECKING:
@@ -136,12 +137,8 @@ class _Sums:
                 f"an integration has {block.visibilities.shape[1:]} channels and correlations, where the observation"
                 f" has {observation.freq_hz.size} channels, of XX and YY"
             )
-        uv_m = np.hypot(block.uvw_m[:, 0], block.uvw_m[:, 1])
         pair = self._pair_of[block.antenna1, block.antenna2]
-        farthest_m = self._settings.max_uv_m
-        used = (pair >= 0) & (uv_m >= self._settings.min_uv_m)
-        if farthest_m is not None:
-            used &= uv_m <= farthest_m
+        used = (pair >= 0) & in_range(block.uvw_m, self._settings)
         rows = np.where(used, self._row_of[time][pair], -1)
         if np.unique(rows[used]).size < np.count_nonzero(used):
             threads = 1  # baselines that are there twice must not be added at once

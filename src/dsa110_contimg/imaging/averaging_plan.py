@@ -53,7 +53,7 @@ class AveragingPlan:
     loss, mean_loss : float
         In the worst direction, and in the mean over all directions.
     longest_loss : float
-        Mean over directions on the baseline that loses most.
+        Mean over directions on the baseline that loses most, of those that are imaged.
     own_loss : float
         Mean loss by the widths of the channels and integrations of the data themselves.
     n_samples_in, n_samples_out : int
@@ -108,14 +108,14 @@ def plan_averaging(observation: Observation, settings: ImageSettings, radius_rad
     observation : Observation
         Antennas, channels and times.
     settings : ImageSettings
-        ``smearing``; the weighting, since long baselines lose most; ``drift`` and ``chunks``, since a sample must
-        belong to one chunk of the beam; ``channels_out``, since each sub-band needs a channel.
+        ``smearing``; the weighting and the range of baselines, since long ones lose most; ``drift`` and ``chunks``,
+        since a sample must belong to one chunk of the beam; ``channels_out``, since each sub-band needs a channel.
     radius_rad : float
         Distance of the source from the phase centre [rad].
     """
     found = turns(observation, radius_rad)
     weights = expected_weights(observation, radius_rad, settings)
-    weights /= weights.sum()
+    used = weights > 0
     chunks = settings.chunks if settings.drift else 1
     pieces = _pieces(observation, chunks)
     longest_piece = max(piece.stop - piece.start for piece in pieces)
@@ -133,7 +133,7 @@ def plan_averaging(observation: Observation, settings: ImageSettings, radius_rad
             break
         level = _levels(in_band, in_time, weights, settings.smearing)
         kept_now = in_band * _taken(in_time, level)
-        choices.append(_Choice(channels, np.array(sizes)[level], kept_now, n_channels * int(counts[level].sum())))
+        choices.append(_Choice(channels, np.array(sizes)[level], kept_now, n_channels * int(counts[level[used]].sum())))
     best = min(choices, key=lambda choice: choice.n_samples)
     antenna1, antenna2 = observation.pairs
     plan = AveragingPlan(
@@ -146,7 +146,7 @@ def plan_averaging(observation: Observation, settings: ImageSettings, radius_rad
         pieces=pieces,
         loss=_worst(best.kept, weights),
         mean_loss=_mean(best.kept, weights),
-        longest_loss=float(1 - best.kept.mean(axis=(0, 2)).min(initial=1.0)),
+        longest_loss=float(1 - best.kept[:, used].mean(axis=(0, 2)).min(initial=1.0)),
         own_loss=_mean(kept_by_samples(found.by_channel) * kept_by_samples(found.by_time), weights),
         n_samples_in=antenna1.size * observation.times_mjd.size * observation.freq_hz.size,
         n_samples_out=best.n_samples,

@@ -103,12 +103,12 @@ def expected_weights(observation: Observation, radius_rad: float, settings: Imag
     radius_rad : float
         Half the width of the image [rad].
     settings : ImageSettings
-        The weighting.
+        The weighting, and the range of baselines.
 
     Returns
     -------
     (P,) float64
-        Of `Observation.pairs`; their sum is 1.
+        Of `Observation.pairs`; their sum is 1, or 0 if no baseline is within the range.
     """
     width_rad = 2 * PADDING * radius_rad
     freq_hz, times_mjd = observation.freq_hz, observation.times_mjd
@@ -120,13 +120,23 @@ def expected_weights(observation: Observation, radius_rad: float, settings: Imag
     rows_m = observation.uvw_m(_some(times_mjd, over_time / _CELLS_A_STEP))
     n_moments, n_baselines = rows_m.shape[:2]
     rows_m = np.ascontiguousarray(rows_m.reshape(-1, 3))
-    weights = np.ones((rows_m.shape[0], some_hz.size), np.float32)
+    used = in_range(rows_m, settings)
+    weights = np.repeat(used[:, None].astype(np.float32), some_hz.size, axis=1)
     out = np.empty_like(weights)
     n_cells = 2 * (int(cells) + 2)
     _weigh(rows_m, some_hz, weights, n_cells, width_rad, settings, min(settings.n_threads, _MOST_THREADS), out)
     sums = out.sum(axis=1, dtype=np.float64).reshape(n_moments, n_baselines).sum(axis=0)
     total = float(sums.sum())
     return np.asarray(sums / total) if total > 0 else sums
+
+
+def in_range(uvw_m: NDArray[np.float64], settings: ImageSettings) -> NDArray[np.bool_]:
+    """Tell which rows (N, 3) are of baselines, projected, within ``min_uv_m`` and ``max_uv_m``: (N,)."""
+    uv_m = np.hypot(uvw_m[:, 0], uvw_m[:, 1])
+    within = uv_m >= settings.min_uv_m
+    if settings.max_uv_m is not None:
+        within &= uv_m <= settings.max_uv_m
+    return within
 
 
 def _some(values: NDArray[np.float64], count: float) -> NDArray[np.float64]:
