@@ -143,7 +143,7 @@ def _make_images(engine: str, source: Calibrated, place: Place, settings: Settin
     if engine == "wsclean":
         image_with_wsclean(source, place, settings.image, provenance)
     else:
-        image_group(source, place, settings.image, provenance, settings.catalogue.reference)
+        image_group(source, place, settings.image, provenance, settings.catalogue)
 
 
 def _group_of(ms: Path) -> str:

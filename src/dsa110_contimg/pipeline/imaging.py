@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dsa110_contimg.calibration.apply import ApplyOptions, calibrated_blocks
+from dsa110_contimg.catalogue.strips import reference_around
 from dsa110_contimg.catalogue.tables import read_sources
 from dsa110_contimg.errors import UsageError
 from dsa110_contimg.imaging.averaging import collect
@@ -33,19 +34,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dsa110_contimg.calibration.solutions import Solutions
-    from dsa110_contimg.config.settings import ImageSettings
+    from dsa110_contimg.config.settings import CatalogueSettings, ImageSettings
     from dsa110_contimg.imaging.cycle import Imaged
     from dsa110_contimg.imaging.grid import Grid
     from dsa110_contimg.imaging.observation import Observation
     from dsa110_contimg.imaging.samples import Samples
     from dsa110_contimg.ms.blocks import VisibilityBlock
     from dsa110_contimg.telescope.beams import BeamModel
+    from dsa110_contimg.telescope.prediction import PointSources
 
 log = logging.getLogger(__name__)
 
 # Of half a band: the rest can be made of them and of the whole band's.
 _HALF_BAND_KINDS = (ImageKind.IMAGE, ImageKind.PBCOR, ImageKind.PB, ImageKind.RMS)
 _FEWEST_CHANNELS = 2
+# Sources of the reference are looked at up to here: the second sidelobe of the dishes [deg].
+_AROUND_DEG = 6.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def image_group(
     place: Place,
     settings: ImageSettings,
     provenance: Provenance,
-    catalogue: Path | None = None,
+    catalogue: CatalogueSettings,
 ) -> dict[str, Path]:
     """Image a group, and write what comes of it.
 
@@ -101,8 +105,8 @@ def image_group(
         How.
     provenance : Provenance
         Where the visibilities come from, for the records.
-    catalogue : Path, optional
-        Sources that may be outside of the image, and are bright (ra, dec, flux[, alpha]).
+    catalogue : CatalogueSettings
+        Its reference has sources that may be outside of the image, and bright.
 
     Returns
     -------
@@ -126,7 +130,7 @@ def image_group(
     collected = collect(source.blocks(settings.n_threads), observation, settings, edge_rad)
     read_s = time.monotonic() - began
     samples = collected.samples
-    known = None if catalogue is None else read_sources(catalogue)
+    known = _known_sources(observation, catalogue) if settings.outliers else None
     outliers = find_outliers(observation, grid, settings, beam, known)
     removed = subtract_outliers(samples, observation, outliers, beam)
     subtract_s = time.monotonic() - began - read_s
@@ -148,6 +152,14 @@ def image_group(
     if settings.half_bands:
         _write_half_bands(samples, imaged, place, settings, provenance, mask)
     return written
+
+
+def _known_sources(observation: Observation, catalogue: CatalogueSettings) -> PointSources | None:
+    """Read what the reference has around the field."""
+    if catalogue.reference is None:
+        return None
+    place = (observation.ra_deg, observation.dec_deg, _AROUND_DEG)
+    return reference_around(catalogue.reference, catalogue.directory, *place).sources
 
 
 def image_with_wsclean(

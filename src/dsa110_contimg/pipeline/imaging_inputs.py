@@ -20,7 +20,7 @@ def imaging_options(settings: Settings) -> dict[str, dict[str, Any]]:
     if settings.image.half_bands is None:
         image["half_bands"] = True
     catalogue = settings.catalogue.model_dump(mode="json") | {
-        "reference": _text(settings.catalogue.reference),
+        "reference": _reference(settings.catalogue.reference),
         "directory": str(settings.catalogue.directory.absolute()),
     }
     return {
@@ -28,6 +28,11 @@ def imaging_options(settings: Settings) -> dict[str, dict[str, Any]]:
         "catalogue": {"settings": catalogue, "quality": settings.quality.model_dump(mode="json")},
         "report": {},
     }
+
+
+def _reference(path: Path | None) -> str | None:
+    """Write the path of a table, or the name of a catalogue that was fetched."""
+    return str(path) if path is not None and not path.exists() else _text(path)
 
 
 def _text(path: Path | None) -> str | None:

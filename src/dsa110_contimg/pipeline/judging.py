@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from dsa110_contimg.catalogue.tables import read_sources
 from dsa110_contimg.images.fits import read_image
 from dsa110_contimg.naming import ImageKind, image_file_name, sources_stem
 from dsa110_contimg.photometry.finding import find_sources
 from dsa110_contimg.photometry.records import write_sources
+from dsa110_contimg.photometry.ties import ties_of
+from dsa110_contimg.photometry.tying import apply_ties, tie_images
+from dsa110_contimg.qa.closeups import draw_closeups
 from dsa110_contimg.qa.preview import draw_preview
 from dsa110_contimg.qa.quality import judge_images
 
@@ -29,15 +31,6 @@ class Judged(NamedTuple):
     sources: Sources
     ties: Ties | None
     quality: Quality
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """For records."""
-        return {
-            "sources": len(self.sources),
-            "ties": None if self.ties is None else self.ties.as_json(),
-            "quality": self.quality.as_json(),
-        }
 
 
 def catalogue_group(place: Place, settings: CatalogueSettings, gates: QualitySettings) -> Judged:
@@ -66,15 +59,13 @@ def catalogue_group(place: Place, settings: CatalogueSettings, gates: QualitySet
         read_image(place.directory / image_file_name(place.stem, kind)).pixels for kind in (ImageKind.PB, ImageKind.RMS)
     )
     sources = find_sources(image, pb, rms, settings)
-    ties = None
-    if settings.reference is not None:
-        from dsa110_contimg.photometry.ties import apply_ties, measure_ties
-
-        ties = measure_ties(sources, read_sources(settings.reference), settings)
-        if settings.tie == "apply":
-            sources = apply_ties(sources, ties)
+    ties = ties_of(sources, settings)
+    if ties is not None and settings.tie == "apply":
+        sources = apply_ties(sources, ties)
+        tie_images(sorted(place.directory.glob(f"{place.stem}-*.fits")), ties)
     write_sources(sources, place.directory, sources_stem(place.stem))
     quality = judge_images(place.directory, place.stem, gates, sources=sources, ties=ties)
     draw_preview(place.directory, place.stem, sources=sources, quality=quality)
+    draw_closeups(place.directory, place.stem, sources)
     log.info("%s: %d sources; %s", place.stem, len(sources), quality)
     return Judged(sources, ties, quality)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dsa110_contimg.calibration.apply import ApplyOptions
 from dsa110_contimg.config.logs import stage_line
-from dsa110_contimg.config.settings import ImageSettings
+from dsa110_contimg.config.settings import CatalogueSettings, ImageSettings
 from dsa110_contimg.imaging.products import Provenance
 from dsa110_contimg.naming import image_stem, images_name
 from dsa110_contimg.pipeline.imaging import Calibrated, Place, image_group
@@ -42,9 +41,8 @@ def run(context: JobContext) -> Moved:
     directory = context.work / images_name(description.group)
     with output_errors(directory):
         directory.mkdir()
-    catalogue = options.get("catalogue", {}).get("reference")
     place = Place(directory, image_stem(description.group))
-    image_group(source, place, settings, provenance, Path(catalogue) if catalogue else None)
+    image_group(source, place, settings, provenance, CatalogueSettings(**options.get("catalogue", {})))
     context.made.append(Made(directory, IMAGES))
     bytes_in, bytes_out = tree_bytes(context.ms), tree_bytes(directory)
     stage_line(log, "image", description.group, bytes_in, time.monotonic() - begun, attempt=description.attempt_id)
