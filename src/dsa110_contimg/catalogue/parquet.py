@@ -1,6 +1,6 @@
 """Tables as Parquet with units: for DuckDB, Polars and pandas the columns, for astropy all that it knows of them.
 
-The unit of a column is in the metadata of its field (``unit``, as FITS writes it), beside its ``description``; what
+The unit of a column is in the metadata of its field (``unit``), beside its ``description``; what
 holds for the whole table is JSON in the metadata of the schema (``meta``). astropy's own description is there too.
 """
 
@@ -76,7 +76,7 @@ def read_parquet(path: Path) -> QTable:
 
 def _unit_text(column: Any) -> str:
     unit = getattr(column, "unit", None)
-    return unit.to_string("fits") if unit is not None else ""
+    return unit.to_string() if unit is not None else ""
 
 
 def _astropy_columns(about: dict[bytes, bytes]) -> dict[str, dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Tables of sources as files: ECSV for people, Parquet for queries, and regions for DS9 and CARTA.
 
 A Parquet file has the unit of each column in the metadata of its field (``unit``, beside ``description``), and what
-holds for all rows as JSON in the metadata of the schema (``meta``). It carries astropy's own description too, so that
-``QTable.read`` gives it back with its units.
+holds for all rows as JSON in the metadata of the schema (``meta``). It carries astropy's own description too: where
+pandas is installed, ``QTable.read`` gives it back with its units.
 """
 
 from __future__ import annotations
