@@ -3,8 +3,9 @@
 An image holds apparent flux densities: what a source has on the average of the integrations and channels, M = S <B s>,
 where B is the beam, s the spectrum that is assumed, and the mean has the weights of the image. At a time and frequency
 its visibilities are those of M B s / <B s>. Time is cut in chunks in which the beam stands still; over frequency the
-ratio is a cubic in ln(nu), of which as many combinations are kept, and each degridded apart, as the accuracy that is
-asked for needs: the eigenvectors of the cubics' covariance over the flux of the model. Most often that is one.
+ratio is a cubic in ln(nu). Each combination of the cubic's terms is degridded apart, so they are turned to the
+eigenvectors of their covariance over the flux of the model, of which one or two are enough; and each of those takes as
+few pieces of time as the accuracy that is asked for needs.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ import numpy as np
 from dsa110_contimg.imaging.primary_beam import Lattice, lattice, lattice_power, weigh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from dsa110_contimg.imaging.grid import Grid
@@ -32,11 +31,28 @@ _POLYNOMIALS = 4
 _NO_BEAM = 1e-7
 
 
-class Term(NamedTuple):
-    """A part of a model that is degridded on its own: an image (N, N) [Jy], and its factor in each channel (C,)."""
+class Part(NamedTuple):
+    """What is degridded at once.
 
+    Attributes
+    ----------
+    rows : slice
+        Of the samples.
+    image : (N, N) float32
+        To be degridded [Jy].
+    ratio : (n, n) float32 or None
+        By which the image is multiplied before, on the lattice.
+    factor : (C,) float32
+        By which the visibilities are multiplied after.
+    share : float
+        Rms of its visibilities over that of the first, strongest part: how much less accurate they may be.
+    """
+
+    rows: slice
     image: NDArray[np.float32]
+    ratio: NDArray[np.float32] | None
     factor: NDArray[np.float32]
+    share: float
 
 
 class DriftingBeam(NamedTuple):
@@ -65,53 +81,68 @@ class DriftingBeam(NamedTuple):
     mean: NDArray[np.float64]
     polynomials: NDArray[np.float64]
 
-    def variation_jy(self, model: NDArray[np.float32]) -> float:
-        """Rms of the visibilities' amplitudes that a constant model leaves, if all its sources added up in phase [Jy].
-
-        Parameters
-        ----------
-        model : (N, N) float32
-            Apparent flux densities [Jy].
-        """
-        ratios = self._ratios()
-        ratios[:, 0] -= 1.0
-        square = np.einsum("tdij,ij->t", ratios**2, self._flux(model) ** 2)
-        return float(np.sqrt(self.chunk_weights @ square))
-
-    def terms(self, model: NDArray[np.float32], tolerance_jy: float) -> Iterator[tuple[slice, list[Term]]]:
-        """Split a model in what is to be degridded, chunk by chunk.
+    def parts(self, model: NDArray[np.float32], tolerance_jy: float) -> list[Part]:
+        """Split a model in what is to be degridded.
 
         Parameters
         ----------
         model : (N, N) float32
             Apparent flux densities [Jy].
         tolerance_jy : float
-            Rms that the visibilities' amplitudes may be wrong by [Jy].
+            Rms that the visibilities' amplitudes may be wrong by, if all sources added up in phase [Jy].
 
-        Yields
-        ------
-        slice, list of Term
-            Rows, and the terms whose degridded visibilities times their factors add up.
+        Returns
+        -------
+        list of Part
+            Visibilities of parts with the same rows add up.
         """
         mean = self.over.pixels(self.mean)
-        scaled = np.zeros_like(model)
         has_beam = mean > _NO_BEAM * float(mean.max())
+        scaled = np.zeros_like(model)
         np.divide(model, mean, out=scaled, where=has_beam)
-        # What is where there is no beam stays as it is.
-        rest = np.where(has_beam, np.float32(0.0), model)
+        ratios = self._ratios()
         flux = self._flux(model)
-        for rows, coefficients, ratios in zip(self.chunks, self.coefficients, self._ratios(), strict=True):
-            weighted = (ratios * flux).reshape(len(ratios), -1)
-            square, vectors = np.linalg.eigh(weighted @ weighted.T)
-            lost = np.sqrt(np.cumsum(np.maximum(square, 0.0)))
-            n_terms = max(1, int(np.count_nonzero(lost > tolerance_jy)))
-            terms = []
-            for vector in vectors.T[::-1][:n_terms]:
-                image = self.over.pixels(np.tensordot(vector, coefficients, axes=1)) * scaled
-                terms.append(Term(image, (vector @ self.polynomials).astype(np.float32)))
-            if rest.any():
-                terms.append(Term(rest, np.ones(self.polynomials.shape[1], dtype=np.float32)))
-            yield rows, terms
+        vectors, strengths = _modes(ratios, self.chunk_weights, flux)
+        allowed = tolerance_jy / np.sqrt(len(strengths))
+        parts = []
+        for k, (vector, strength) in enumerate(zip(vectors, strengths, strict=True)):
+            mode = np.tensordot(ratios, vector, axes=(1, 0))
+            n_pieces = self._fewest_pieces(mode, flux, allowed, least=int(k == 0))
+            factor = (vector @ self.polynomials).astype(np.float32)
+            for piece in np.array_split(np.arange(len(self.chunks)), n_pieces) if n_pieces else ():
+                ratio = np.tensordot(self._mean_of_chunks(self.coefficients[piece], piece), vector, axes=(0, 0)).astype(
+                    np.float32
+                )
+                rows = slice(self.chunks[piece[0]].start, self.chunks[piece[-1]].stop)
+                parts.append(Part(rows, scaled, ratio, factor, float(strength / strengths[0]) if k else 1.0))
+        rest = np.where(has_beam, np.float32(0.0), model)
+        if rest.any():
+            whole = slice(self.chunks[0].start, self.chunks[-1].stop)
+            parts.append(Part(whole, rest, None, np.ones(self.polynomials.shape[1], dtype=np.float32), 1.0))
+        return parts
+
+    def image(self, part: Part) -> NDArray[np.float32]:
+        """Pixels of a part as they are degridded, (N, N) [Jy]."""
+        return part.image if part.ratio is None else self.over.pixels(part.ratio) * part.image
+
+    def _fewest_pieces(
+        self, mode: NDArray[np.float64], flux: NDArray[np.float64], allowed_jy: float, least: int
+    ) -> int:
+        """Fewest pieces of time in which a mode (T, n, n) may stand still; 0 if it may be left out."""
+        n_pieces = least
+        while n_pieces < len(self.chunks):
+            error = mode.copy()
+            for piece in np.array_split(np.arange(len(self.chunks)), n_pieces) if n_pieces else ():
+                error[piece] -= self._mean_of_chunks(mode[piece], piece)
+            if np.sqrt(self.chunk_weights @ np.einsum("tij,ij->t", error**2, flux**2)) <= allowed_jy:
+                break
+            n_pieces = max(1, 2 * n_pieces)
+        return min(n_pieces, len(self.chunks))
+
+    def _mean_of_chunks(self, values: NDArray[np.float64], piece: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Mean over some chunks with their weights; a plain one if they have none."""
+        weights = self.chunk_weights[piece]
+        return np.asarray(np.average(values, axis=0, weights=weights if weights.any() else None))
 
     def _ratios(self) -> NDArray[np.float64]:
         """Coefficients over the mean, (T, D, n, n); 0 where there is no beam."""
@@ -179,6 +210,16 @@ def drifting_beam(
         np.tensordot(seen.weights, power, axes=2) / total,
         at_channels,
     )
+
+
+def _modes(
+    ratios: NDArray[np.float64], chunk_weights: NDArray[np.float64], flux: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Combinations (D, D) of the polynomials, one a row, that hold most of the flux, and their rms (D,), descending."""
+    weighted = ratios * np.sqrt(chunk_weights)[:, None, None, None] * flux
+    covariance = np.einsum("tdij,teij->de", weighted, weighted)
+    squares, vectors = np.linalg.eigh(covariance)
+    return vectors.T[::-1], np.sqrt(np.maximum(squares[::-1], 1e-30))
 
 
 def _mean_over_time(power: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """What is left of visibilities when a model is taken away, and its image.
 
 The model is degridded and subtracted piece by piece, and each piece is gridded when it is whole: there is no second
-copy of the visibilities. Within a piece the model drifts through the beam chunk by chunk, if that matters.
+copy of the visibilities. Within a piece the model drifts through the beam as far as that matters.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dsa110_contimg.imaging.drift import Term
+from dsa110_contimg.imaging.drift import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # The most memory for residual visibilities [bytes]. Each piece costs the Fourier transforms of its own w planes.
 _PIECE_BYTES = 128 << 20
+# Parts of a model that matter little are degridded less accurately than the others, but not less than this.
+_COARSEST = 1e-2
 
 
 class Band(NamedTuple):
@@ -94,38 +96,23 @@ def residual_image(band: Band, model: NDArray[np.float32], gridder: Gridder, tol
     """
     pixels = np.zeros_like(model)
     n_degridded = 0
-    for piece, parts in _split(band, model, tolerance_jy):
+    parts = [Part(_whole(band), model, None, band.spectrum, 1.0)]
+    if band.drift is not None:
+        parts = band.drift.parts(model, tolerance_jy)
+    for piece in _pieces(_whole(band), band.freq_hz.size):
         left = np.array(band.visibilities[piece])
-        for rows, terms in parts:
-            inside = left[rows.start - piece.start : rows.stop - piece.start]
-            for term in terms:
-                predicted = gridder.visibilities(term.image, band.uvw_m[rows], band.freq_hz)
-                predicted *= term.factor
-                inside -= predicted
+        for part in parts:
+            rows = slice(max(part.rows.start, piece.start), min(part.rows.stop, piece.stop))
+            if rows.start < rows.stop:
+                image = part.image if band.drift is None else band.drift.image(part)
+                coarser = gridder._replace(epsilon=min(_COARSEST, gridder.epsilon / part.share))
+                predicted = coarser.visibilities(image, band.uvw_m[rows], band.freq_hz)
+                predicted *= part.factor
+                left[rows.start - piece.start : rows.stop - piece.start] -= predicted
                 n_degridded += 1
         pixels += gridder.image(band.uvw_m[piece], band.freq_hz, left, band.weights[piece])
     pixels /= np.float32(band.sum_weights)
     return Residual(pixels, n_degridded)
-
-
-def _split(
-    band: Band, model: NDArray[np.float32], tolerance_jy: float
-) -> Iterator[tuple[slice, list[tuple[slice, list[Term]]]]]:
-    """Pieces of rows, each with the parts of it that are predicted at once, and what of."""
-    n_channels = band.freq_hz.size
-    if band.drift is None or band.drift.variation_jy(model) <= tolerance_jy:
-        for piece in _pieces(_whole(band), n_channels):
-            yield piece, [(piece, [Term(model, band.spectrum)])]
-        return
-    gathered: list[tuple[slice, list[Term]]] = []
-    for chunk, terms in band.drift.terms(model, tolerance_jy):
-        for rows in _pieces(chunk, n_channels):
-            if gathered and (rows.stop - gathered[0][0].start) * n_channels * 8 > _PIECE_BYTES:
-                yield slice(gathered[0][0].start, gathered[-1][0].stop), gathered
-                gathered = []
-            gathered.append((rows, terms))
-    if gathered:
-        yield slice(gathered[0][0].start, gathered[-1][0].stop), gathered
 
 
 def _whole(band: Band) -> slice:
