@@ -20,6 +20,9 @@ VERBS = {
     "calibrate": Verb("dsa110_contimg.cli.calibrate", "calibrate", "Solve for the antennas' gains on a calibrator."),
     "apply": Verb("dsa110_contimg.cli.apply", "apply", "Write calibrated data into a Measurement Set."),
     "image": Verb("dsa110_contimg.cli.image", "image", "Make images, a catalogue and a report of calibrated data."),
+    "catalogue": Verb(
+        "dsa110_contimg.cli.catalogue", "app", "Fetch surveys of the sky to compare images with; list them."
+    ),
     "run": Verb("dsa110_contimg.cli.run", "run", "Take a directory of subband files through all stages, once."),
     "status": Verb("dsa110_contimg.cli.status", "status", "Does it keep up, and what failed?"),
     "stream": Verb("dsa110_contimg.cli.stream", "stream", "Take every group through the stages, as files come."),
