@@ -15,8 +15,8 @@ help:  ## list the targets
 	@echo "dsa110-contimg: subband files in, a calibrated sky out"
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(RUN_STAMP)  ## simulate a known sky, convert it, check it, image it; print true against measured
-	@echo "== demo: simulate, convert, check, image (a minute or two)"
+demo: $(RUN_STAMP)  ## raw counts of a known sky through the daemon to calibrated images; print true against measured
+	@echo "== demo: simulate, stream, calibrate, image, compare (a few minutes)"
 	@$(PY) scripts/demo.py
 
 test: $(DEV_STAMP)  ## run all tests, with coverage
@@ -73,6 +73,7 @@ $(RUN_STAMP): pyproject.toml constraints.txt | $(PY)
 	@echo "== .venv: compiling the kernels"
 	@$(PY) -c 'from dsa110_contimg.conversion.kernels import compile_kernels; compile_kernels()'
 	@$(PY) -c 'from dsa110_contimg.calibration.compiled import compile_kernels; compile_kernels()'
+	@$(PY) -c 'from dsa110_contimg.imaging.compiled import compile_kernels; compile_kernels()'
 	@touch $@
 
 $(DEV_STAMP): $(RUN_STAMP)
