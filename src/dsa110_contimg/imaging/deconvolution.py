@@ -1,10 +1,11 @@
 """Components from residual images: radler, which is WSClean's deconvolution as a library, made safe.
 
 Cleaning has two phases (Offringa & Smirnov 2017, section 2.3). First components are found wherever the residual stands
-out of the local noise (`auto_mask`); then only where there are components already, and deeper (`auto_threshold`). The
+out of the local noise (`auto_mask`); then also deeper, where there are components already (`auto_threshold`). The
 second phase begins when the first reached its threshold and the noise has stopped falling: sidelobes of bright sources
-pass for noise in the beginning, and what they hide is not given up. A mask that is given (a seed) is part of the second
-phase's mask from the beginning. A major cycle has one threshold: deeper ones wait for true residuals.
+pass for noise in the beginning, and what they hide is not given up; nor is it later, if the noise falls again. A mask
+that is given (a seed) is cleaned deep from the beginning. A major cycle has one threshold: deeper ones wait for true
+residuals.
 """
 
 from __future__ import annotations
@@ -39,8 +40,13 @@ _EXTENDED = 0.5
 _NEVER = 1e30
 # float32 images are not cleaned deeper than this part of the first peak.
 _DEEPEST = 1e-6
-# A major cycle after which the residual's peak is so many times higher has diverged; half the gain may not.
-_DIVERGED = 1.05
+# A major cycle after which what was cleaned, or anything, is so many times higher has diverged; half the gain may not.
+_DIVERGED = 1.2
+_FAR = 2.0
+# Of the thresholds in one major cycle: the percentile that stands for the lowest, and how many times higher others are.
+_LOW_PERCENT = 10
+_RANGE = 2.0
+_RANGE_OF_SCALES = 4.0
 # radler boosts the gain of the first major cycles; it should not.
 _LATE_CYCLE = 1000
 
@@ -63,7 +69,8 @@ class Deconvolver:
     beam : RestoringBeam
         Gaussian fitted to the PSF.
     mask : (N, N) bool ndarray, optional
-        Where components are allowed down to the final threshold from the beginning (a seed).
+        Where components are allowed down to the final threshold from the beginning (a seed); without `auto_mask`,
+        nowhere else.
 
     Raises
     ------
@@ -106,7 +113,7 @@ class Deconvolver:
 
     @property
     def masked(self) -> bool:
-        """Whether cleaning is now confined to where there are components, or to the mask that was given, if ever."""
+        """Whether it is now known where there are components, which are cleaned deep."""
         return self._components is not None or self._settings.auto_mask is None
 
     def clean(self, residuals: NDArray[np.float32], models: NDArray[np.float32]) -> bool:
@@ -130,30 +137,39 @@ class Deconvolver:
         if peak <= _DEEPEST * self._first_peak or self._iterations >= self._settings.iterations:
             return False
         noise = self._noise(residuals)
-        if not self._stands_out(residuals, noise) and not self.masked:
+        if not self._above(residuals, noise).any() and not self.masked:
             self._components = self._found(models, noise)
-        if not self._stands_out(residuals, noise):
+        above = self._above(residuals, noise)
+        if not above.any():
             return False
+        before, iterations = (residuals.copy(), models.copy()), self._iterations
+        high = float(np.max(np.abs(self._joined(residuals)), where=above, initial=0.0))
         for major_gain in (self._settings.major_gain, self._settings.major_gain / 2):
-            before = residuals.copy(), models.copy()
-            another = self._run(residuals, models, self._thresholds(noise), major_gain)
-            after = self._peak(residuals)
-            if np.isfinite(models).all() and after <= _DIVERGED * peak:
-                more = another or self._goes_on(residuals, models, noise)
-                return more and self._iterations < self._settings.iterations
-            residuals[...], models[...] = before
-            log.warning("Cleaning diverged: the residual's peak went from %.4g to %.4g Jy/beam; undone", peak, after)
+            lowest = float(np.percentile(self._thresholds(noise)[above], _LOW_PERCENT))
+            limit = (1.0 - major_gain) * high
+            self._run(residuals, models, self._this_time(above, noise, max(limit, lowest)))
+            after = float(np.max(np.abs(self._joined(residuals)), where=above, initial=0.0))
+            anywhere = self._peak(residuals)
+            if np.isfinite(models).all() and after <= _DIVERGED * high and anywhere <= _FAR * peak:  # never so of NaN
+                more = (limit > lowest and self._above(residuals, noise).any()) or self._goes_on(
+                    residuals, models, noise
+                )
+                return bool(more) and self._iterations < self._settings.iterations
+            (residuals[...], models[...]), self._iterations = before, iterations
+            log.warning("Cleaning diverged: the residual's peak went from %.4g to %.4g Jy/beam; undone", peak, anywhere)
         return False
 
     def _goes_on(self, residuals: NDArray[np.float32], models: NDArray[np.float32], noise: NDArray[np.float32]) -> bool:
-        """Decide what follows when all that stood out of the noise is gone: a lower noise, a mask, or the end."""
+        """Decide what follows when all that stood out of the noise is gone: less noise, a mask, or the end."""
         quieter = self._noise(residuals)
-        if np.median(quieter) < _QUIETER * np.median(noise):
-            return True
+        fell = bool(np.median(quieter) < _QUIETER * np.median(noise))
         if self.masked:
-            return False
+            self._components = self._components if self._components is None else self._found(models, quieter)
+            return fell
+        if fell:
+            return True
         self._components = self._found(models, quieter)
-        return self._stands_out(residuals, quieter)
+        return bool(self._above(residuals, quieter).any())
 
     def _found(self, models: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Mark the pixels with components; with extended ones, where they are as bright as what is sought."""
@@ -167,8 +183,9 @@ class Deconvolver:
     def _noise(self, residuals: NDArray[np.float32]) -> NDArray[np.float32]:
         return rms_map(self._joined(residuals), self._beam_pixels)
 
-    def _stands_out(self, residuals: NDArray[np.float32], noise: NDArray[np.float32]) -> bool:
-        return bool(np.any(np.abs(self._joined(residuals)) > self._thresholds(noise)))
+    def _above(self, residuals: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Pixels that stand out of the noise."""
+        return np.abs(self._joined(residuals)) > self._thresholds(noise)
 
     def _thresholds(self, noise: NDArray[np.float32]) -> NDArray[np.float32]:
         """Brightness from which on components are sought, for every pixel (N, N) [Jy/beam]."""
@@ -176,28 +193,36 @@ class Deconvolver:
         least = max(settings.threshold_jy, _DEEPEST * self._first_peak)
         deep = np.maximum(settings.auto_threshold * noise, least)
         if settings.auto_mask is None:
-            return deep
-        if self._components is None:
-            shallow = np.maximum(max(settings.auto_mask, settings.auto_threshold) * noise, least)
-            return shallow if self._seed is None else np.where(self._seed, deep, shallow)
-        allowed = self._components if self._seed is None else self._components | self._seed
-        return np.where(allowed, deep, np.float32(_NEVER))
+            return deep if self._seed is None else np.where(self._seed, deep, np.float32(_NEVER))
+        shallow = np.maximum(max(settings.auto_mask, settings.auto_threshold) * noise, least)
+        for known in (self._components, self._seed):
+            if known is not None:
+                shallow = np.where(known, deep, shallow)
+        return shallow
+
+    def _this_time(self, above: NDArray[np.bool_], noise: NDArray[np.float32], base: float) -> NDArray[np.float32]:
+        """Brightness down to which this major cycle cleans (N, N): no deeper than `base`, and much alike.
+
+        radler takes the pixel that is highest relative to its threshold. Near a bright source the noise is its own
+        sidelobes: if thresholds there were much higher, sidelobes far away would be taken for it. So thresholds differ
+        by a small factor only, and what does not stand out of its own noise now is not cleaned now, unless it is wide.
+        """
+        thresholds = self._thresholds(noise)
+        if self._settings.multiscale:
+            return np.where(thresholds < _NEVER, np.clip(thresholds, base, _RANGE_OF_SCALES * base), thresholds)
+        return np.where(above, np.clip(thresholds, base, _RANGE * base), np.float32(_NEVER))
 
     def _run(
-        self,
-        residuals: NDArray[np.float32],
-        models: NDArray[np.float32],
-        thresholds: NDArray[np.float32],
-        major_gain: float,
-    ) -> bool:
-        """Let radler clean to its thresholds (False), or until the major gain is taken (True)."""
+        self, residuals: NDArray[np.float32], models: NDArray[np.float32], thresholds: NDArray[np.float32]
+    ) -> None:
+        """Let radler clean to these thresholds."""
         settings = self._settings
         made = radler.Settings()
         n_bands, made.trimmed_image_height, made.trimmed_image_width = residuals.shape
         made.pixel_scale.x = made.pixel_scale.y = self._cell_rad
         made.minor_iteration_count = settings.iterations - self._iterations
         made.minor_loop_gain = min(1.0, settings.gain * (1.0 if self._components is None else 2.0))
-        made.major_loop_gain = major_gain
+        made.major_loop_gain = 1.0
         made.major_iteration_count = 0
         # The lowest threshold is 1 standard deviation; radler scales the others by what it takes for local noise.
         made.auto_threshold_sigma = 1.0
@@ -216,10 +241,9 @@ class Deconvolver:
             images = (self._psfs, residuals, models) if n_bands > 1 else (self._psfs[0], residuals[0], models[0])
             spectral = {"frequencies": self._edges_hz, "weights": self._weights} if n_bands > 1 else {}
             worker = radler.Radler(made, *images, self._beam_rad, **spectral)
-            another = bool(worker.perform(_LATE_CYCLE))
+            worker.perform(_LATE_CYCLE)
             self._iterations += int(worker.iteration_number)
             del worker  # it prints when it goes
-        return another
 
     def _joined(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mean of the bands, as radler weighs them, (N, N)."""
