@@ -165,6 +165,7 @@ def test_files_that_are_not_there_or_not_files(tmp_path):
     fits.writeto(tmp_path / "cube.fits", np.ones((2, 2, 5, 5)))
     with pytest.raises(UsageError, match="axes"):
         read_beam(tmp_path / "cube.fits")
-    fits.writeto(tmp_path / "units.fits", np.ones((5, 5)), fits.Header({"CUNIT1": "m", "RESTFRQ": 1.4e9}))
+    units = {"CUNIT1": "m", "RESTFRQ": 1.4e9, "CRPIX2": 3.0, "CDELT2": 1.0}
+    fits.writeto(tmp_path / "units.fits", np.ones((5, 5)), fits.Header(units))
     with pytest.raises(UsageError, match="CUNIT1"):
         read_beam(tmp_path / "units.fits")

@@ -28,7 +28,10 @@ _GAIN, _ITERATIONS = 0.2, 600
 _DEPTH, _NOISES = 0.02, 5.0
 # A peak that has grown by so much since it was least is a divergence.
 _GROWTH = 1.2
-# Every so many channels are enough.
+# Components that are no farther apart are one source [pixels].
+_TOGETHER = 3
+_MOST_PLACES = 8
+# About so many channels are enough.
 _CHANNELS = 24
 _EPSILON = 1e-3
 
@@ -44,14 +47,20 @@ class Field(NamedTuple):
         Flux density of each, apparent [Jy].
     noise : float
         Width of the residuals' distribution, over what the weights of the samples promise.
+    places : (K, 3) float64
+        (l, m, n - 1) of the brightest, that are not in the model.
+    flux_jy : (K,) float64
+        Their apparent flux densities [Jy].
     """
 
     grid: Grid
     model: NDArray[np.float32]
     noise: float
+    places: NDArray[np.float64]
+    flux_jy: NDArray[np.float64]
 
 
-def find_field(data: Visibilities, grid: Grid) -> Field:
+def find_field(data: Visibilities, grid: Grid, least_jy: float) -> Field:
     """Image the samples and clean the image, a little.
 
     Parameters
@@ -60,6 +69,9 @@ def find_field(data: Visibilities, grid: Grid) -> Field:
         Samples, without the outliers as far as they are known.
     grid : Grid
         The image; the coarse one covers the same sky.
+    least_jy : float
+        Sources that are brighter, up to `_MOST_PLACES`, are told apart: the beam drifts across them, so that they are
+        to be solved for as the outliers are [Jy].
     """
     n_pixels = min(grid.n_pixels, _MOST_PIXELS)
     coarse = Grid(n_pixels, grid.cell_rad * grid.n_pixels / n_pixels, grid.magnification)
@@ -71,12 +83,13 @@ def find_field(data: Visibilities, grid: Grid) -> Field:
     uvw_m, weights = samples.uvw_m[rows], samples.weights[rows, ::step]
     total = float(weights.sum(dtype=np.float64))
     if total <= 0.0:
-        return Field(coarse, np.zeros((n_pixels, n_pixels), np.float32), 1.0)
+        return Field(coarse, np.zeros((n_pixels, n_pixels), np.float32), 1.0, np.empty((0, 3)), np.empty(0))
     gridder = Gridder(coarse, _EPSILON, data.threads)
     dirty = gridder.image(uvw_m, freq_hz, samples.visibilities[rows, ::step], weights) / np.float32(total)
     psf = gridder.psf(uvw_m, freq_hz, weights) / np.float32(total)
     model = _clean(dirty, psf)
-    return Field(coarse, model, 1.4826 * float(np.median(abs(dirty))) * np.sqrt(total))
+    noise = 1.4826 * float(np.median(abs(dirty))) * np.sqrt(total)
+    return Field(coarse, model, noise, *_take_brightest(model, coarse, least_jy))
 
 
 def add_field(data: Visibilities, field: Field, sign: float) -> None:
@@ -96,6 +109,27 @@ def _chunks(data: Visibilities) -> list[slice]:
     """Rows in quarters of the time: large enough to be quick, small enough for the memory."""
     edges = np.unique(data.edges[np.linspace(0, data.n_times, 5).astype(int)])
     return [slice(int(low), int(high)) for low, high in itertools.pairwise(edges)]
+
+
+def _take_brightest(
+    model: NDArray[np.float32], grid: Grid, least_jy: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Take the brightest sources out of a model, in place: their (l, m, n - 1), and flux densities [Jy]."""
+    places, flux_jy = [], []
+    offsets = grid.offsets
+    for _ in range(_MOST_PLACES):
+        row, column = divmod(int(np.argmax(model)), model.shape[0])
+        box = tuple(slice(max(0, at - _TOGETHER), at + _TOGETHER + 1) for at in (row, column))
+        part = np.maximum(model[box], 0.0)
+        total = float(part.sum())
+        if total < least_jy or total <= 0.0:
+            break
+        m = float((part.sum(axis=1) * offsets[box[0]]).sum() / total)
+        l = -float((part.sum(axis=0) * offsets[box[1]]).sum() / total)  # noqa: E741 - the direction cosine
+        model[box] = 0.0
+        places.append((l, m, np.sqrt(1.0 - l**2 - m**2) - 1.0))
+        flux_jy.append(total)
+    return np.array(places).reshape(-1, 3), np.array(flux_jy)
 
 
 def _clean(residual: NDArray[np.float32], psf: NDArray[np.float32]) -> NDArray[np.float32]:

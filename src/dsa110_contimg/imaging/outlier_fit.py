@@ -94,13 +94,10 @@ class Solution(NamedTuple):
         Of each column.
     errors : (Q,) float64
         Error of the mean gain of each, if the noise is as the weights say.
-    chi2 : float
-        Mean of w |V|^2 / 2 before anything was subtracted: 1 for noise.
     """
 
     gains: NDArray[np.complex64]
     errors: NDArray[np.float64]
-    chi2: float
 
 
 class Visibilities:
@@ -136,6 +133,10 @@ class Visibilities:
     def directions(self, apparent: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn apparent places (T, S, 3) of the meridian frame into (l, m, n - 1)."""
         return np.asarray(np.einsum("tij,tsj->tsi", self._bases, apparent)) - [0.0, 0.0, 1.0]
+
+    def apparent(self, lmn: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn a direction (l, m, n - 1) into apparent places (T, 3) of the meridian frame."""
+        return np.asarray((lmn + np.array([0.0, 0.0, 1.0])) @ self._bases)
 
     def pieces(self) -> Iterator[tuple[int, slice]]:
         """Integrations that have rows, and those."""
@@ -183,17 +184,16 @@ class Visibilities:
         shape = (self.n_times, len(columns))
         right = np.zeros((*shape, self.n_channels), dtype=np.complex128)
         gram = np.zeros((*shape, len(columns), self.looked.size), dtype=np.complex128)
-        power = np.zeros((self.n_times, self.n_channels))
         weight = np.zeros((self.n_times, self.n_channels))
-        n_good = np.zeros(self.n_times)
+        whole = np.array([column.kind == ITSELF for column in columns])
 
         def add(piece: tuple[int, slice]) -> None:
             time, rows = piece
             weights = self.samples.weights[rows]
-            weight[time], n_good[time] = weights.sum(axis=0), np.count_nonzero(weights)
+            weight[time] = weights.sum(axis=0)
             model = self._model(points, columns, time, rows)
-            data = (self.samples.visibilities[rows], weights, self.looked)
-            project(*model, *data, right[time], gram[time], power[time])
+            data = (self.samples.visibilities[rows], weights, whole, self.looked)
+            project(*model, *data, right[time], gram[time])
 
         with ThreadPoolExecutor(self.threads) as pool:
             list(pool.map(add, self.pieces()))
@@ -201,8 +201,7 @@ class Visibilities:
         of_block = np.add.reduceat(weight, self.blocks[:-1], axis=1)
         here = weight[:, self.looked]
         gram *= np.divide(of_block, here, out=np.zeros_like(of_block), where=here > 0.0)[:, None, None, :]
-        chi2 = float(power.sum() / max(1.0, 2 * n_good.sum()))
-        return Solution(*self._coefficients(columns, right, gram), chi2)
+        return Solution(*self._coefficients(columns, right, gram))
 
     def _coefficients(
         self, columns: Sequence[Column], right: NDArray[np.complex128], gram: NDArray[np.complex128]

@@ -37,7 +37,9 @@ def compile_kernels() -> None:
     model = (uvw_m, freq_hz, freq_hz, middles, further, flux, first, smear)
     right = np.zeros((1, n_channels), np.complex128)
     gram = np.zeros((1, 1, 1), np.complex128)
-    project(*model, source, factor, turned, visibilities, weights, np.array([1]), right, gram, np.zeros(n_channels))
+    project(
+        *model, source, factor, turned, visibilities, weights, ~turned, np.array([1]), right, gram, np.zeros(n_channels)
+    )
     subtract(*model, source, factor, turned, np.ones((1, n_channels), np.complex64), visibilities, weights)
 
 
@@ -100,6 +102,40 @@ def _fill_model(
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
+def _add_products(
+    real: NDArray[np.float32],
+    imag: NDArray[np.float32],
+    freq_hz: NDArray[np.float64],
+    source: NDArray[np.int64],
+    factor: NDArray[np.float64],
+    turned: NDArray[np.bool_],
+    whole: NDArray[np.bool_],
+    weights: NDArray[np.float32],
+    looked: NDArray[np.int64],
+    gram: NDArray[np.complex128],
+) -> None:
+    """Add conj(column) w column of one row, of which the models are real, imag (S, C); see `project`."""
+    for q in range(source.size):
+        for p in range(q, source.size):
+            s, t, number = source[q], source[p], factor[q] * factor[p]
+            if t != s and not (whole[q] and whole[p]):
+                continue
+            for d in range(looked.size):
+                c = looked[d]
+                w = weights[c] * number
+                along = w * (real[s, c] * real[t, c] + imag[s, c] * imag[t, c])
+                across = w * (real[s, c] * imag[t, c] - imag[s, c] * real[t, c])
+                if turned[q] and turned[p]:
+                    gram[q, p, d] += freq_hz[c] ** 2 * complex(along, across)
+                elif turned[q]:
+                    gram[q, p, d] += freq_hz[c] * complex(across, -along)
+                elif turned[p]:
+                    gram[q, p, d] += freq_hz[c] * complex(-across, along)
+                else:
+                    gram[q, p, d] += complex(along, across)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def project(
     uvw_m: NDArray[np.float64],
     freq_hz: NDArray[np.float64],
@@ -114,10 +150,10 @@ def project(
     turned: NDArray[np.bool_],
     visibilities: NDArray[np.complex64],
     weights: NDArray[np.float32],
+    whole: NDArray[np.bool_],
     looked: NDArray[np.int64],
     right: NDArray[np.complex128],
     gram: NDArray[np.complex128],
-    power: NDArray[np.float64],
 ) -> None:
     """Add up conj(column) w V, and conj(column) w column, over the rows of an integration.
 
@@ -143,14 +179,15 @@ def project(
         Number by which it differs from row to row; with `turned` [s].
     visibilities, weights : (N, C) complex64, float32
         Data, and their inverse variances.
+    whole : (Q,) bool
+        Whether a column is the source itself. Products of other columns of different sources are left out: they are
+        small, and only tell how fast repeated solutions converge.
     looked : (D,) int64
         Channels for which the products of columns are added up.
     right : (Q, C) complex128
         Added to: conj(column) w V.
     gram : (Q, Q, D) complex128
         Added to: conj(column) w column, where the second index is not less than the first.
-    power : (C,) float64
-        Added to: w |V|^2.
     """
     n_sources, n_channels, n_points = middles.shape[0], freq_hz.size, flux.size
     real = np.empty((n_sources, n_channels), np.float32)
@@ -158,8 +195,6 @@ def project(
     work = np.empty((4, n_points), np.float32)
     for row in range(uvw_m.shape[0]):
         _fill_model(uvw_m[row], freq_hz, even_hz, middles, further, flux, first, smear[row], real, imag, work)
-        for c in range(n_channels):
-            power[c] += weights[row, c] * (visibilities[row, c].real ** 2 + visibilities[row, c].imag ** 2)
         for q in range(source.size):
             s, number = source[q], factor[row, q]
             for c in range(n_channels):
@@ -172,21 +207,7 @@ def project(
                     right[q, c] += number * freq_hz[c] * complex(across, -along)
                 else:
                     right[q, c] += number * complex(along, across)
-            for p in range(q, source.size):
-                t, other = source[p], number * factor[row, p]
-                for d in range(looked.size):
-                    c = looked[d]
-                    w = weights[row, c] * other
-                    along = w * (real[s, c] * real[t, c] + imag[s, c] * imag[t, c])
-                    across = w * (real[s, c] * imag[t, c] - imag[s, c] * real[t, c])
-                    if turned[q] and turned[p]:
-                        gram[q, p, d] += freq_hz[c] ** 2 * complex(along, across)
-                    elif turned[q]:
-                        gram[q, p, d] += freq_hz[c] * complex(across, -along)
-                    elif turned[p]:
-                        gram[q, p, d] += freq_hz[c] * complex(-across, along)
-                    else:
-                        gram[q, p, d] += complex(along, across)
+        _add_products(real, imag, freq_hz, source, factor[row], turned, whole, weights[row], looked, gram)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)

@@ -26,6 +26,8 @@ from dsa110_contimg.imaging.outlier_fit import (
     smooth_functions,
 )
 from dsa110_contimg.imaging.outlier_shape import POINT, Shape, disc, find_shape
+from dsa110_contimg.imaging.outliers import Outlier
+from dsa110_contimg.telescope.beams import beam_offsets
 from dsa110_contimg.telescope.geometry import apparent_directions
 from dsa110_contimg.telescope.prediction import PointSources, apparent_flux
 
@@ -33,21 +35,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dsa110_contimg.imaging.observation import Observation
-    from dsa110_contimg.imaging.outliers import Outlier, Outliers
+    from dsa110_contimg.imaging.outliers import Outliers
     from dsa110_contimg.imaging.samples import Samples
     from dsa110_contimg.telescope.beams import BeamModel
 
 log = logging.getLogger(__name__)
 
 _ROUNDS = 3
-# Signal-to-noise ratios from which on gains are polynomials of degree 1, 2, 3.
-_ORDERS = (50.0, 1000.0, 10000.0)
+# Further solutions at the end, until nothing changes by more than the noise.
+_LAST = 3
+# Signal-to-noise ratios from which on gains are polynomials of degree 1, 2, 3, 4.
+_ORDERS = (50.0, 500.0, 3000.0, 20000.0)
 # From which on a source may be a little elsewhere, and smeared.
 _MOVES = 2000.0
-# Below which it is left where it is.
+# Below which it is left where it is, in noises.
 _SEEN = 5.0
-# Rounds end when a round takes less than this many times the noise.
-_SETTLED = 1.0
+# Sources of the field with this part of the brightest outlier's flux density are solved for.
+_OF_BRIGHTEST = 0.03
+# Nearer to one another they are the same [pixels].
+_SAME_PIXELS = 6
 
 
 class Fitted(NamedTuple):
@@ -147,6 +153,9 @@ class _Source:
         self.shift = np.zeros(2)
         self.error = 0.0
         self.order = 0
+        # Whether there is a measurement of it, and whether it is among those that are solved for and subtracted.
+        self.is_seen = False
+        self.is_in = True
         self.taken: list[_Taken] = []
 
     @property
@@ -155,9 +164,14 @@ class _Source:
         return np.asarray(self.middles[self.middles.shape[0] // 2])
 
     @property
+    def likely_gain(self) -> NDArray[np.complex64]:
+        """What was found, or what is expected where nothing was yet."""
+        return self.gain if self.taken else self.expected.astype(np.complex64)
+
+    @property
     def flux_jy(self) -> float:
-        """Flux density through the beam that was found, in the mean over time and band [Jy]."""
-        return float(abs(self.gain.mean()) * self.shape.flux.sum())
+        """Flux density through the beam, as likely, in the mean over time and band [Jy]."""
+        return float(abs(self.likely_gain.mean()) * self.shape.flux.sum())
 
 
 def subtract_outliers(samples: Samples, observation: Observation, outliers: Outliers, beam: BeamModel) -> Subtracted:
@@ -177,28 +191,81 @@ def subtract_outliers(samples: Samples, observation: Observation, outliers: Outl
     since = time.perf_counter()
     if not outliers.sources:
         return Subtracted((), 1.0, 1.0, 0.0)
-    data = Visibilities(samples, observation, outliers.threads)
-    sources = [_prepare(outlier, observation, data, beam) for outlier in outliers.sources]
-    noise_jy = 1.0 / np.sqrt(max(float(samples.weights.sum(dtype=np.float64)), 1e-30))
-    before = 1.0
-    fields: list[Field] = []
+    if not samples.weights.any():
+        return Subtracted((), 1.0, 1.0, 0.0)
+    work = _Subtraction(samples, observation, outliers, beam)
     for number in range(_ROUNDS):
-        for source in sources:
-            if source.outlier.extent_rad > 0.0:
-                _improve_shape(data, source, first=number == 0)
-        chi2, most_jy = _solve(data, sources, noise_jy, first=number == 0)
-        before = chi2 if number == 0 else before
-        log.debug("outliers, round %d: %.4f Jy at most", number + 1, most_jy)
-        if number == _ROUNDS - 1 or (number > 0 and most_jy < _SETTLED * noise_jy * np.sqrt(max(1.0, chi2))):
+        work.find_shapes(first=number == 0)
+        work.solve()
+        if number > 0:
+            work.leave_unseen()
+        # Each time anew: what was cleaned while more was in the image has its sidelobes in it.
+        work.look_at_field(keep=number > 0)
+    for _ in range(_LAST):
+        if work.solve() < work.noise_jy:
             break
-        fields.append(find_field(data, outliers.grid))
-        add_field(data, fields[-1], -1.0)
-    after = data.chi2()
-    excess = max([1.0, *(field.noise for field in fields[-1:])])
-    fitted = tuple(_judge(data, source, noise_jy * excess) for source in sources)
-    for field in fields:
-        add_field(data, field, 1.0)
-    return Subtracted(fitted, before, after, time.perf_counter() - since)
+    work.leave_unseen()
+    after = work.data.chi2()
+    fitted = tuple(_describe(source, work.noise_jy) for source in work.sources)
+    work.put_field_back()
+    return Subtracted(fitted, work.chi2_before, after, time.perf_counter() - since)
+
+
+class _Subtraction:
+    """The state of it, from round to round."""
+
+    def __init__(self, samples: Samples, observation: Observation, outliers: Outliers, beam: BeamModel) -> None:
+        self.data = Visibilities(samples, observation, outliers.threads)
+        self.sources = [_prepare(outlier, observation, self.data, beam) for outlier in outliers.sources]
+        self.in_field: list[_Source] = []
+        self.chi2_before = self.data.chi2()
+        self._thermal_jy = float(1.0 / np.sqrt(samples.weights.sum(dtype=np.float64)))
+        self.noise_jy = self._thermal_jy
+        self._field: Field | None = None
+        self._outliers, self._observation, self._beam = outliers, observation, beam
+
+    def find_shapes(self, *, first: bool) -> None:
+        """Look at the sources that are extended."""
+        for source in self.sources:
+            if source.is_in and source.outlier.extent_rad > 0.0:
+                _improve_shape(self.data, source, first=first)
+
+    def solve(self) -> float:
+        """Solve for all sources that are in, and take them out; the largest change [Jy]."""
+        there = [*(source for source in self.sources if source.is_in), *self.in_field]
+        most_jy = _solve(self.data, there, self.noise_jy) if there else 0.0
+        # Weights may promise less noise than there is, and what is left of the field is like noise.
+        self.noise_jy = self._thermal_jy * float(np.sqrt(max(1.0, self.data.chi2())))
+        if self._field is not None:
+            self.noise_jy = max(self.noise_jy, self._thermal_jy * self._field.noise)
+        log.debug("outliers: %.4f Jy at most, noise %.5f Jy", most_jy, self.noise_jy)
+        return most_jy
+
+    def leave_unseen(self) -> None:
+        """Put back what cannot be told from noise, or is too faint to do harm."""
+        for source in self.sources:
+            least = max(self._outliers.least_jy, _SEEN * source.error, _SEEN * self.noise_jy)
+            if source.is_in and source.flux_jy < least:
+                _put_back(self.data, source)
+
+    def look_at_field(self, *, keep: bool) -> None:
+        """Find the brightest of the field, and with `keep` take all but what is solved for out for a while."""
+        if self._field is not None:
+            add_field(self.data, self._field, 1.0)
+            self._field = None
+        least_jy = _OF_BRIGHTEST * max(source.flux_jy for source in self.sources)
+        field = find_field(self.data, self._outliers.grid, least_jy)
+        self.in_field += _told_apart(field, self.in_field, self._observation, self.data, self._beam)
+        if keep:
+            self._field = field
+            add_field(self.data, field, -1.0)
+
+    def put_field_back(self) -> None:
+        """Undo everything that was done to the field."""
+        for source in self.in_field:
+            _put_back(self.data, source)
+        if self._field is not None:
+            add_field(self.data, self._field, 1.0)
 
 
 def _prepare(outlier: Outlier, observation: Observation, data: Visibilities, beam: BeamModel) -> _Source:
@@ -220,6 +287,27 @@ def _prepare(outlier: Outlier, observation: Observation, data: Visibilities, bea
     return source
 
 
+def _told_apart(
+    field: Field, known: list[_Source], observation: Observation, data: Visibilities, beam: BeamModel
+) -> list[_Source]:
+    """Make sources of the brightest of the field: they are solved for with the outliers, and put back in the end."""
+    found: list[_Source] = []
+    for place, flux_jy in zip(field.places, field.flux_jy, strict=True):
+        near = _SAME_PIXELS * field.grid.cell_rad
+        if any(np.linalg.norm(place - source.middle) < near for source in [*known, *found]):
+            continue
+        apparent = data.apparent(place)
+        x, y = beam_offsets(apparent, observation.pointing_dec_rad)
+        power = beam.power(x[:, None], y[:, None], data.samples.freq_hz)
+        mean = power.mean()
+        middles = np.broadcast_to(place, (data.n_times, 1, 3))
+        outlier = Outlier("in the field", *(np.empty(0),) * 4, 0.0, float(flux_jy), 0.0)
+        source = _Source(outlier, flux_jy * (power / mean if mean > 0.0 else np.ones_like(power)), middles)
+        source.is_seen = True
+        found.append(source)
+    return found
+
+
 def _improve_shape(data: Visibilities, source: _Source, *, first: bool) -> None:
     """Find the shape of an extended source, or what is missing of it."""
     gain = source.expected.astype(np.complex64) if first else source.gain
@@ -237,19 +325,17 @@ def _improve_shape(data: Visibilities, source: _Source, *, first: bool) -> None:
         )
 
 
-def _solve(data: Visibilities, sources: list[_Source], noise_jy: float, *, first: bool) -> tuple[float, float]:
-    """Solve for all gains and take what they explain out; chi2 before, and the largest change [Jy]."""
+def _solve(data: Visibilities, sources: list[_Source], noise_jy: float) -> float:
+    """Solve for all gains and take what they explain out; the largest change [Jy]."""
     columns: list[Column] = []
     for index, source in enumerate(sources):
-        flux_jy = float(source.expected.mean()) if first else source.flux_jy
-        ratio = flux_jy / noise_jy
+        ratio = source.flux_jy / noise_jy
         # What is expected may be far off; a polynomial of a higher degree comes once the source was seen.
-        source.order = min(int(np.searchsorted(_ORDERS, ratio)), 1 if first else len(_ORDERS))
+        source.order = min(int(np.searchsorted(_ORDERS, ratio)), len(_ORDERS) if source.is_seen else 1)
         columns.append(Column(index, ITSELF, smooth_functions(source.expected, source.order)))
-        if not first and ratio > _MOVES:
-            columns += [
-                Column(index, kind, source.gain[None].astype(np.complex128)) for kind in (SMEARED, EASTWARD, NORTHWARD)
-            ]
+        if source.is_seen and ratio > _MOVES:
+            gain = source.likely_gain[None].astype(np.complex128)
+            columns += [Column(index, kind, gain) for kind in (SMEARED, EASTWARD, NORTHWARD)]
     points = _joined([source.shape for source in sources], np.concatenate([s.middles for s in sources], axis=1))
     solution = data.solve(points, columns)
     data.subtract(points, columns, solution.gains)
@@ -257,23 +343,20 @@ def _solve(data: Visibilities, sources: list[_Source], noise_jy: float, *, first
     for index, source in enumerate(sources):
         own = [q for q, column in enumerate(columns) if column.source == index]
         here = [columns[q]._replace(source=0) for q in own]
-        source.taken.append(_Taken(points.only(index), here, solution.gains[own]))
         change = solution.gains[own[0]]
         weight = float(source.shape.flux.sum())
         if len(own) > 1:
-            source.shift += [_along(solution.gains[q], source.gain) for q in own[2:]]
+            source.shift += [_along(solution.gains[q], source.likely_gain) for q in own[2:]]
+        source.is_seen = True
+        source.taken.append(_Taken(points.only(index), here, solution.gains[own]))
         source.gain = source.gain + change
         source.error = float(solution.errors[own[0]]) * weight
         most_jy = max(most_jy, float(np.sqrt(np.mean(abs(change) ** 2))) * weight)
-    return solution.chi2, most_jy
+    return most_jy
 
 
-def _judge(data: Visibilities, source: _Source, noise_jy: float) -> Fitted:
-    """Put a source back that is not seen; figures of it."""
-    seen = source.flux_jy > _SEEN * max(source.error, noise_jy)
-    if not seen:
-        for taken in source.taken:
-            data.subtract(taken.points, taken.columns, -taken.gains)
+def _describe(source: _Source, noise_jy: float) -> Fitted:
+    """Figures of a source."""
     amplitude = abs(source.gain)
     least = float(amplitude.min())
     east, north = np.degrees(source.shift) * 3600
@@ -282,12 +365,12 @@ def _judge(data: Visibilities, source: _Source, noise_jy: float) -> Fitted:
         source.outlier.distance_deg,
         float(source.expected.mean()),
         source.flux_jy,
-        max(source.error, noise_jy),
+        float(max(source.error, noise_jy)),
         float(amplitude.max()) / least if least > 0.0 else float("inf"),
         source.order,
         int(source.shape.flux.size),
         (float(east), float(north)),
-        seen,
+        source.is_in,
     )
     log.info(
         "%s, %.2f deg away: %.3f Jy expected, %.3f +- %.3f Jy found%s",
@@ -296,9 +379,16 @@ def _judge(data: Visibilities, source: _Source, noise_jy: float) -> Fitted:
         fitted.expected_jy,
         fitted.fitted_jy,
         fitted.error_jy,
-        "" if seen else ": left as it is",
+        "" if source.is_in else ": left as it is",
     )
     return fitted
+
+
+def _put_back(data: Visibilities, source: _Source) -> None:
+    """Undo all that was subtracted of a source, and leave it where it is."""
+    for taken in source.taken:
+        data.subtract(taken.points, taken.columns, -taken.gains)
+    source.is_in = False
 
 
 def _along(change: NDArray[np.complex64], gain: NDArray[np.complex64]) -> float:

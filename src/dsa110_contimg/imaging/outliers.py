@@ -13,8 +13,6 @@ import numpy as np
 
 from dsa110_contimg.catalogue.bright import load_bright_sources
 from dsa110_contimg.catalogue.calibrators import load_calibrators
-from dsa110_contimg.imaging.outlier_subtraction import Fitted, Subtracted, subtract_outliers
-from dsa110_contimg.imaging.surroundings import surroundings
 from dsa110_contimg.telescope.beams import beam_offsets
 from dsa110_contimg.telescope.geometry import apparent_directions, meridian_direction, uvw_basis
 from dsa110_contimg.telescope.prediction import REFERENCE_HZ
@@ -28,12 +26,12 @@ if TYPE_CHECKING:
     from dsa110_contimg.telescope.beams import BeamModel
     from dsa110_contimg.telescope.prediction import PointSources
 
-__all__ = ["Fitted", "Outlier", "Outliers", "Subtracted", "find_outliers", "subtract_outliers", "surroundings"]
-
 log = logging.getLogger(__name__)
 
 # The most sources that are solved for; each takes its time.
 _MOST = 24
+# What turns out to be fainter than this part of `outlier_jy` is left where it is.
+_LEAST = 0.2
 # Sources nearer to one another have one gain, since they cannot be told apart [rad].
 _TOGETHER_RAD = np.radians(90 / 3600)
 # Channels and moments at which it is judged what comes through the beam.
@@ -83,12 +81,15 @@ class Outliers(NamedTuple):
         The brightest through the beam first.
     grid : Grid
         The image outside of which they are.
+    least_jy : float
+        What is found to be fainter through the beam is left where it is [Jy].
     threads : int
         Threads that work at once on them.
     """
 
     sources: tuple[Outlier, ...]
     grid: Grid
+    least_jy: float
     threads: int
 
 
@@ -128,8 +129,9 @@ def find_outliers(
     catalogue : PointSources, optional
         More sources.
     """
+    least_jy = _LEAST * settings.outlier_jy
     if not settings.outliers:
-        return Outliers((), grid, settings.n_threads)
+        return Outliers((), grid, least_jy, settings.n_threads)
     sky = _known_sources(observation, catalogue)
     lmn, apparent = _seen(observation, sky, beam)
     half = grid.n_pixels / 2 * grid.cell_rad * grid.magnification
@@ -168,7 +170,7 @@ def find_outliers(
             outlier.distance_deg,
             outlier.apparent_jy,
         )
-    return Outliers(tuple(found[:_MOST]), grid, settings.n_threads)
+    return Outliers(tuple(found[:_MOST]), grid, least_jy, settings.n_threads)
 
 
 def _known_sources(observation: Observation, catalogue: PointSources | None) -> _Candidates:
