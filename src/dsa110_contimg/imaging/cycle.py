@@ -86,14 +86,14 @@ def make_image(
         raise ImagingError(
             "no visibility of two different antennas is good", remedy="look at the flags and at the calibration"
         )
+    if not np.isfinite(samples.visibilities).all() and not np.isfinite(samples.visibilities[weights > 0.0]).all():
+        raise ImagingError("some visibilities that are not flagged are not finite", remedy="flag them")
     gridder = Gridder(grid, settings.epsilon, settings.n_threads)
     pb = average_power(observation, beam, grid, samples, weights)
     bands = _bands(samples, weights, observation, grid, settings, beam)
     shares = np.array([band.sum_weights for band in bands]) / total
     psfs = np.array([psf_image(band, gridder) for band in bands])
     residuals = np.array([dirty_image(band, gridder) for band in bands])
-    if not np.isfinite(residuals).all():
-        raise ImagingError("some visibilities that are not flagged are not finite", remedy="flag them")
     psf = _mean(psfs, shares)
     restoring = fit_beam(psf, grid.cell_rad)
     models = np.zeros_like(residuals)

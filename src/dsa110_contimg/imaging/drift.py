@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _FREQUENCY_POINTS = 8
 _POLYNOMIALS = 4
 # Where the mean beam is below this part of its peak its ratios mean nothing, and a model is taken as constant.
-_NO_BEAM = 1e-7
+_NO_BEAM = 1e-4
 
 
 class Part(NamedTuple):
