@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.time import Time
 from astropy.visualization.wcsaxes import WCSAxes
+from matplotlib import colormaps
 from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
@@ -90,15 +91,14 @@ def preview_figure(
     axes = WCSAxes(figure, (0.085, 0.06, 0.885, 0.865), wcs=celestial_wcs(header, _shape(planes)))
     figure.add_axes(axes)
     rms_jy = _usual_noise(planes)
-    shown = axes.imshow(
+    axes.imshow(
         binned(planes.image, max(1, round(max(planes.image.shape) / _PIXELS))) / rms_jy,
         origin="lower",
         extent=(-0.5, planes.image.shape[1] - 0.5, -0.5, planes.image.shape[0] - 0.5),
-        cmap="gray_r",
+        cmap=colormaps["gray_r"].with_extremes(bad=NO_DATA),
         norm=AsinhNorm(linear_width=_SOFT, vmin=_LOW, vmax=_HIGH),
         interpolation="nearest",
     )
-    shown.cmap.set_bad(NO_DATA)
     _draw_power(axes, planes.pb)
     if sources is not None and len(sources):
         _draw_sources(axes, header, planes, sources)

@@ -167,8 +167,9 @@ def measure_quality(
     applied = sources is not None and "ties" in sources.meta
     middle = _middle(planes)
     noise_map = _noise_map(planes.rms, middle)
-    level = 1.0 if planes.pb is None else float(np.sqrt(np.mean(np.square(planes.pb[middle], dtype=np.float64))))
-    noise = take_apart(noise_map["rms_jy"], thermal_jy, confusion_jy(header.beam, header.freq_hz) * level)
+    noise = take_apart(
+        noise_map["rms_jy"], thermal_jy, confusion_jy(header.beam, header.freq_hz) * _level(planes.pb, middle)
+    )
     stripes = measure_stripes(planes.residual, header.cell_deg, planes.psf)
     peak = _peak(planes, noise.rms_jy)
     checks = (
@@ -208,6 +209,13 @@ def _middle(planes: Planes) -> NDArray[np.bool_]:
     if planes.pb is None or not np.nanmax(planes.pb) > 0.0:
         return there
     return np.asarray(there & (planes.pb > _MIDDLE * np.nanmax(planes.pb)))
+
+
+def _level(pb: NDArray[np.float32] | None, middle: NDArray[np.bool_]) -> float:
+    """Root mean square of the primary beam there: confusion is seen through it."""
+    if pb is None or not middle.any():
+        return 1.0
+    return float(np.sqrt(np.mean(np.square(pb[middle], dtype=np.float64))))
 
 
 def _noise_map(rms: NDArray[np.float32], middle: NDArray[np.bool_]) -> dict[str, Any]:

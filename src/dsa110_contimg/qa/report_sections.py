@@ -173,8 +173,7 @@ def imaging_section(record: Facts) -> Section:
         Row("model", flux(record.get("model_jy")), "apparent, of all components"),
         Row("took", seconds(record.get("seconds"))),
     ]
-    if isinstance(outliers, Mapping):
-        rows += others(outliers, {"sources"}, "outliers: ")
+    rows += others(outliers, {"sources"}, "outliers: ")
     cycles = record.get("cycles") or []
     columns = ("major cycle", "peak residual", "noise", "model", "iterations", "time")
     table = Table(
@@ -193,8 +192,7 @@ def imaging_section(record: Facts) -> Section:
         frozenset(range(1, 6)),
     )
     remarks = ("The deconvolution diverged: what was before is kept.",) if record.get("diverged") else ()
-    removed = outliers.get("sources") if isinstance(outliers, Mapping) else outliers
-    tables = (*((table,) if cycles else ()), *listed(removed, "subtracted as outliers"))
+    tables = (*((table,) if cycles else ()), *_outliers(outliers.get("sources") or ()))
     return Section("Imaging", tuple(rows), tables, remarks=remarks)
 
 
@@ -225,14 +223,22 @@ def others(facts: Facts, told: set[str], before: str = "") -> list[Row]:
     return rows
 
 
-def listed(items: Any, what: str) -> tuple[Table, ...]:
-    """Make a table of a list of objects with the same keys."""
-    if not isinstance(items, list) or not items or not all(isinstance(item, Mapping) for item in items):
+def _outliers(sources: Sequence[Facts]) -> tuple[Table, ...]:
+    """Table the bright sources outside of the image that were taken out of the visibilities."""
+    if not sources:
         return ()
-    columns = tuple(name for name, value in items[0].items() if not isinstance(value, Mapping | list))
-    rows = tuple(tuple(_text(item.get(name)) for name in columns) for item in items)
-    numbers = frozenset(k for k, name in enumerate(columns) if known(items[0].get(name)))
-    return (Table(tuple(name.replace("_", " ") for name in columns), rows, numbers, note=what),)
+    rows = tuple(
+        (
+            str(source.get("name")),
+            number(source.get("distance_deg"), 3, "deg"),
+            flux(source.get("expected_jy")),
+            with_error(source.get("fitted_jy"), source.get("error_jy"), "Jy"),
+            _text(source.get("subtracted", True)),
+        )
+        for source in sources
+    )
+    columns = ("source outside", "distance", "expected", "fitted", "subtracted")
+    return (Table(columns, rows, frozenset({1, 2, 3})),)
 
 
 def _text(value: Any) -> str:

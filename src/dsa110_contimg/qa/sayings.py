@@ -18,7 +18,7 @@ def number(value: Any, digits: int = 3, unit: str = "") -> str:
     """Say a number in so many digits, without exponents where it can be."""
     if not known(value):
         return NOTHING
-    size = abs(value)
+    size = abs(value if isinstance(value, int) else float(f"{value:.{digits - 1}e}"))
     if size >= 10.0**digits or isinstance(value, int) or value == 0.0:
         text = f"{value:,.0f}".replace(",", " ")
     elif size < 1e-4:
