@@ -134,6 +134,19 @@ def test_rows_are_in_the_order_of_time_and_say_what_they_are():
     assert samples.uvw_m.flags.c_contiguous
 
 
+def test_rows_say_what_they_are_made_of():
+    seen = make_observation(6, 4)
+    settings = ImageSettings(smearing=0.4, chunks=2)
+    samples, _, plan, _ = collect(make_blocks(seen, (0.0, 0.0)), seen, settings, np.radians(0.01))
+    assert samples.extent.channels == plan.channels == 4
+    assert np.all(samples.extent.times == 3)
+    blocks = list(make_blocks(seen, (0.0, 0.0)))
+    cross = blocks[0].antenna1 != blocks[0].antenna2
+    moved_m = np.concatenate([(blocks[k + 2].uvw_m - blocks[k].uvw_m)[cross, :2] for k in (0, 3)])
+    # The frame's north is that of ICRS, the formula's that of the day.
+    np.testing.assert_allclose(samples.extent.span_m, moved_m, atol=0.01 * np.abs(moved_m).max())
+
+
 def test_nothing_averaged_is_the_data():
     seen = make_observation(2, 5)
     samples, _, plan, _ = collect(make_blocks(seen, direction(1.0, 0.0)), seen, NEVER, EDGE)

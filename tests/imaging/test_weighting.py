@@ -120,6 +120,20 @@ def test_expected_weights_are_about_what_they_become(settings):
         assert expected[some].sum() == pytest.approx(real[:, some].sum() / real.sum(), abs=0.1)
 
 
+@pytest.mark.parametrize("settings", [{"robust": 0.5}, {"weighting": "uniform"}])
+def test_averaging_does_not_change_weights(settings):
+    seen = make_observation(24, 8)
+    found = []
+    for smearing in (1e-9, 0.02):
+        options = ImageSettings(smearing=smearing, drift=False, threads=1, **settings)
+        samples = collect(make_blocks(seen, (0.0, 0.0)), seen, options, np.radians(1.0)).samples
+        weights = apply_weighting(samples, Grid(1200, 6 * ARCSEC), options).weights.sum(axis=1, dtype=float)
+        pairs = samples.antenna1 * 200 + samples.antenna2
+        found.append(np.array([weights[pairs == pair].sum() for pair in np.unique(pairs)]))
+    assert samples.weights.size < 66 * 24 * 8 / 4
+    np.testing.assert_allclose(found[1] / found[1].sum(), found[0] / found[0].sum(), rtol=1e-5)
+
+
 def test_nothing_to_weigh():
     result = apply_weighting(samples_at(PLACES, [0] * 5), GRID, ImageSettings())
     assert not result.weights.any()

@@ -12,9 +12,10 @@ import numpy as np
 from dsa110_contimg.errors import MeasurementSetError
 from dsa110_contimg.imaging.averaging_kernels import add_integration, divide
 from dsa110_contimg.imaging.averaging_plan import AveragingPlan, bin_lengths, plan_averaging
-from dsa110_contimg.imaging.samples import Samples
+from dsa110_contimg.imaging.samples import Extent, Samples
 from dsa110_contimg.imaging.weighting import in_range
 from dsa110_contimg.ms.reading import SAME_TIME_S
+from dsa110_contimg.telescope.geometry import SIDEREAL_RAD_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,7 +115,7 @@ class _Sums:
         self._observation = observation
         self._settings = settings
         self._width = plan.channels
-        self._pair_of, self._row_of, self._mjd, pairs = _number_rows(observation, plan)
+        self._pair_of, self._row_of, self._mjd, pairs, self._times = _number_rows(observation, plan)
         self._antenna1 = plan.antenna1[pairs].astype(np.int32)
         self._antenna2 = plan.antenna2[pairs].astype(np.int32)
         shape = (self._mjd.size, -(-observation.freq_hz.size // plan.channels))
@@ -199,6 +200,7 @@ class _Sums:
         if scale is not None:
             self._weights /= np.float32(scale**2)
             self._difference_weights /= np.float32(scale**2)
+        extent = self._extent(good)
         samples = Samples(
             uvw_m=_taken_out(self._uvw_m, good),
             freq_hz=self._freq_hz(),
@@ -208,6 +210,7 @@ class _Sums:
             mjd=self._mjd[good],
             antenna1=self._antenna1[good],
             antenna2=self._antenna2[good],
+            extent=extent,
         )
         log.info(
             "%d rows of %d channels are imaged: %.1f million visibilities with a weight; noise is %s of their weights'",
@@ -221,6 +224,15 @@ class _Sums:
             visibilities=_taken_out(self._differences, good), weights=_taken_out(self._difference_weights, good)
         )
         return Collected(samples, difference, plan, scale)
+
+    def _extent(self, good: NDArray[np.bool_]) -> Extent:
+        """Say what was averaged; call it when the UVWs are means, and not yet moved."""
+        u, v, w = self._uvw_m[good].T
+        dec, times = np.radians(self._observation.dec_deg), self._times[good]
+        # As the hour angle grows (Thompson, Moran & Swenson 2017, equation 4.1).
+        turned_rad = SIDEREAL_RAD_S * self._observation.interval_s * (times - 1)
+        span_m = np.column_stack([w * np.cos(dec) - v * np.sin(dec), u * np.sin(dec)]) * turned_rad[:, None]
+        return Extent(self._width, times, span_m)
 
     def _freq_hz(self) -> NDArray[np.float64]:
         """Weighted mean frequency of what is averaged to a channel; the mean where there is no weight."""
@@ -261,7 +273,7 @@ def noise_scale(powers: NDArray[np.float64]) -> float | None:
 
 def _number_rows(
     observation: Observation, plan: AveragingPlan
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Number the rows of the samples in the order of their time.
 
     Returns
@@ -272,8 +284,8 @@ def _number_rows(
         Row to which an integration of a baseline is added.
     mjd : (N,) float64
         Middles of the rows.
-    pairs : (N,) int64
-        Baselines of the rows.
+    pairs, times : (N,) int64
+        Baselines of the rows, and how many integrations are added to each.
     """
     n_antennas, n_pairs = len(observation.antenna_itrf_m), plan.antenna1.size
     pair_of = np.full((n_antennas, n_antennas), -1, np.int64)
@@ -281,6 +293,7 @@ def _number_rows(
     row_of = np.empty((observation.times_mjd.size, n_pairs), np.int64)
     mjd: list[NDArray[np.float64]] = []
     pairs: list[NDArray[np.int64]] = []
+    times: list[NDArray[np.int64]] = []
     n_rows = 0
     for piece in plan.pieces:
         for size in np.unique(plan.times):
@@ -291,11 +304,14 @@ def _number_rows(
                 n_rows += those.size
                 mjd.append(np.full(those.size, observation.times_mjd[bin_].mean()))
                 pairs.append(those)
-    all_mjd = np.concatenate(mjd) if mjd else np.empty(0)
+                times.append(np.full(those.size, bin_.size))
+    if not mjd:
+        return pair_of, row_of, np.empty(0), *(np.empty(0, np.int64),) * 2
+    all_mjd = np.concatenate(mjd)
     order = np.argsort(all_mjd, kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(order.size)
-    return pair_of, place[row_of], all_mjd[order], np.concatenate(pairs)[order] if pairs else np.empty(0, np.int64)
+    return pair_of, place[row_of], all_mjd[order], np.concatenate(pairs)[order], np.concatenate(times)[order]
 
 
 def _taken_out(rows: NDArray[Any], good: NDArray[np.bool_]) -> NDArray[Any]:

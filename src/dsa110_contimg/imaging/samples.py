@@ -9,6 +9,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+class Extent(NamedTuple):
+    """Where the data were that N averaged rows are made of.
+
+    Attributes
+    ----------
+    channels : int
+        Channels that were averaged to one.
+    times : (N,) int64
+        Integrations that were averaged to one, evenly spaced.
+    span_m : (N, 2) float64
+        By how much (u, v) moved from the first of them to the last [m].
+    """
+
+    channels: int
+    times: NDArray[np.int64]
+    span_m: NDArray[np.float64]
+
+
 class Samples(NamedTuple):
     """N rows of C channels, in the order of time.
 
@@ -28,6 +46,8 @@ class Samples(NamedTuple):
         Middle of what was averaged [MJD, UTC], ascending.
     antenna1, antenna2 : (N,) int32
         Rows of ANTENNA.
+    extent : Extent, optional
+        What was averaged; None: nothing.
     """
 
     uvw_m: NDArray[np.float64]
@@ -38,3 +58,4 @@ class Samples(NamedTuple):
     mjd: NDArray[np.float64]
     antenna1: NDArray[np.int32]
     antenna2: NDArray[np.int32]
+    extent: Extent | None = None

@@ -3,8 +3,9 @@
 With W_k the sum of the weights w_i of the samples in cell k of the uv plane, uniform weighting divides w_i by W_k, and
 Briggs weighting by 1 + W_k f^2, where f^2 = (5 10^-R)^2 / (sum W_k^2 / sum w_i) (Briggs 1995, PhD thesis, New Mexico
 Institute of Mining and Technology, section 3). Cells and robustness are as in WSClean and CASA, so that the same
-settings give the same PSF. As WSClean does unless it is told otherwise, the factor of a lone cell is held down to three
-times the mean of the cells around it, lest a few samples count for too much.
+settings give the same PSF; what was averaged counts where it was before, so that averaging does not change it. As
+WSClean does unless it is told otherwise, the factor of a lone cell is held down to three times the mean of the cells
+around it, lest a few samples count for too much.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.ndimage import uniform_filter
 
+from dsa110_contimg.imaging.samples import Extent, Samples
 from dsa110_contimg.imaging.weighting_kernels import count, weigh
-from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT
+from dsa110_contimg.telescope.geometry import SIDEREAL_RAD_S, SPEED_OF_LIGHT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from dsa110_contimg.config.settings import ImageSettings
     from dsa110_contimg.imaging.grid import Grid
     from dsa110_contimg.imaging.observation import Observation
-    from dsa110_contimg.imaging.samples import Samples
 
 #: A cell of the uv plane is the inverse of the image's width as WSClean pads it: by this, to a multiple of 4 pixels.
 PADDING = 1.2
@@ -40,7 +41,6 @@ _FWHM = float(np.sqrt(8 * np.log(2)))
 _ARCSEC = float(np.pi / 180 / 3600)
 # Of the expected weights: cells that the longest baseline crosses from one moment or channel to the next.
 _CELLS_A_STEP = 2.0
-_SIDEREAL_RAD_S = 7.292e-5
 _DAYS = 86400.0
 
 
@@ -77,8 +77,7 @@ def apply_weighting(samples: Samples, grid: Grid, settings: ImageSettings) -> We
     n_cells = _MULTIPLE * int(np.ceil(round(PADDING * grid.n_pixels, 6) / _MULTIPLE))
     threads = min(settings.n_threads, _MOST_THREADS)
     out = np.empty(samples.weights.shape, np.float32)
-    args = (samples.uvw_m, samples.freq_hz, samples.weights)
-    factors, sums = _weigh(*args, n_cells, n_cells * pixel_rad, settings, threads, out)
+    factors, sums = _weigh(samples, n_cells, n_cells * pixel_rad, settings, threads, out)
     total, squares, natural = sums
     facts: dict[str, Any] = {
         "weighting": settings.weighting,
@@ -115,7 +114,7 @@ def expected_weights(observation: Observation, radius_rad: float, settings: Imag
     # The longest baseline crosses so many cells over the band, and, as the sky turns, in time.
     cells = observation.longest_baseline_m * freq_hz.max() / SPEED_OF_LIGHT * width_rad
     over_band = cells * (freq_hz.max() / freq_hz.min() - 1)
-    over_time = cells * _SIDEREAL_RAD_S * (times_mjd[-1] - times_mjd[0]) * _DAYS
+    over_time = cells * SIDEREAL_RAD_S * (times_mjd[-1] - times_mjd[0]) * _DAYS
     some_hz = _some(freq_hz, over_band / _CELLS_A_STEP)
     rows_m = observation.uvw_m(_some(times_mjd, over_time / _CELLS_A_STEP))
     n_moments, n_baselines = rows_m.shape[:2]
@@ -123,8 +122,9 @@ def expected_weights(observation: Observation, radius_rad: float, settings: Imag
     used = in_range(rows_m, settings)
     weights = np.repeat(used[:, None].astype(np.float32), some_hz.size, axis=1)
     out = np.empty_like(weights)
-    n_cells = 2 * (int(cells) + 2)
-    _weigh(rows_m, some_hz, weights, n_cells, width_rad, settings, min(settings.n_threads, _MOST_THREADS), out)
+    nothing = np.zeros(used.size, np.int32)
+    samples = Samples(rows_m, some_hz, 0.0, np.empty(0, np.complex64), weights, np.zeros(used.size), nothing, nothing)
+    _weigh(samples, 2 * (int(cells) + 2), width_rad, settings, min(settings.n_threads, _MOST_THREADS), out)
     sums = out.sum(axis=1, dtype=np.float64).reshape(n_moments, n_baselines).sum(axis=0)
     total = float(sums.sum())
     return np.asarray(sums / total) if total > 0 else sums
@@ -146,9 +146,7 @@ def _some(values: NDArray[np.float64], count: float) -> NDArray[np.float64]:
 
 
 def _weigh(
-    uvw_m: NDArray[np.float64],
-    freq_hz: NDArray[np.float64],
-    weights: NDArray[np.float32],
+    samples: Samples,
     n_cells: int,
     per_wavelength: float,
     settings: ImageSettings,
@@ -156,15 +154,21 @@ def _weigh(
     out: NDArray[np.float32],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fill `out` with imaging weights; return the factors of the cells and the sums of `weighting_kernels.weigh`."""
-    cuts = np.linspace(0, uvw_m.shape[0], threads + 1).astype(np.int64)
+    n_rows = samples.uvw_m.shape[0]
+    extent = samples.extent or Extent(1, np.ones(n_rows, np.int64), np.zeros((n_rows, 2)))
+    cuts = np.linspace(0, n_rows, threads + 1).astype(np.int64)
     parts = [slice(first, last) for first, last in itertools.pairwise(cuts)]
+
+    def rows(part: slice) -> tuple[Any, ...]:
+        averaged = (extent.channels, samples.channel_width_hz, extent.times[part], extent.span_m[part])
+        return samples.uvw_m[part], samples.freq_hz, samples.weights[part], per_wavelength, *averaged
+
+    def counted(part: slice) -> NDArray[np.float64]:
+        cells = np.zeros((n_cells // 2, n_cells))
+        count(*rows(part), cells)
+        return cells
+
     with ThreadPoolExecutor(threads) as pool:
-
-        def counted(part: slice) -> NDArray[np.float64]:
-            cells = np.zeros((n_cells // 2, n_cells))
-            count(uvw_m[part], freq_hz, weights[part], per_wavelength, cells)
-            return cells
-
         if settings.weighting == "natural":
             factors = np.ones((n_cells // 2, n_cells))
         else:
@@ -175,7 +179,7 @@ def _weigh(
         taper = _taper(settings)
 
         def weighed(part: slice) -> tuple[float, float, float]:
-            return weigh(uvw_m[part], freq_hz, weights[part], per_wavelength, factors, taper, out[part])
+            return weigh(*rows(part), factors, taper, out[part])
 
         return factors, np.sum(list(pool.map(weighed, parts)), axis=0)
 

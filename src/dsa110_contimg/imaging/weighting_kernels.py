@@ -18,14 +18,29 @@ if TYPE_CHECKING:
 
 
 @numba.njit(cache=True, nogil=True)
+def _cell(u: float, v: float, height: int, width: int) -> tuple[int, int]:
+    """Row and column of the cell at (u, v), in cells; a row of -1 if there is none."""
+    if v < 0.0:
+        u, v = -u, -v
+    row, column = int(np.floor(v)), int(np.floor(u + width // 2))
+    if row < height and 0 <= column < width:
+        return row, column
+    return -1, 0
+
+
+@numba.njit(cache=True, nogil=True)
 def count(
     uvw_m: NDArray[np.float64],
     freq_hz: NDArray[np.float64],
     weights: NDArray[np.float32],
     per_wavelength: float,
+    channels: int,
+    width_hz: float,
+    times: NDArray[np.int64],
+    span_m: NDArray[np.float64],
     cells: NDArray[np.float64],
 ) -> None:
-    """Add weights to the cells of the uv plane.
+    """Add weights to the cells of the uv plane, each where the data are that were averaged.
 
     Parameters
     ----------
@@ -37,19 +52,31 @@ def count(
         Inverse variances.
     per_wavelength : float
         Cells a wavelength.
+    channels : int
+        Channels that were averaged to one.
+    width_hz : float
+        Width of an averaged channel [Hz].
+    times, span_m : (N,) int64, (N, 2) float64
+        See `samples.Extent`.
     cells : (n // 2, n) float64
-        Added to; samples outside of it are left out.
+        Added to; what is outside of them is left out.
     """
     height, width = cells.shape
     for n in range(uvw_m.shape[0]):
-        sign = -1.0 if uvw_m[n, 1] < 0.0 else 1.0
-        u, v = sign * uvw_m[n, 0] * per_wavelength, sign * uvw_m[n, 1] * per_wavelength
+        u_m, v_m = uvw_m[n, 0], uvw_m[n, 1]
+        n_times = times[n]
         for c in range(freq_hz.size):
             if weights[n, c] > 0.0:
-                waves = freq_hz[c] / SPEED_OF_LIGHT
-                x, y = int(np.floor(u * waves + width // 2)), int(np.floor(v * waves))
-                if 0 <= x < width and y < height:
-                    cells[y, x] += weights[n, c]
+                part = weights[n, c] / (channels * n_times)
+                for k in range(channels):
+                    offset_hz = ((k + 0.5) / channels - 0.5) * width_hz
+                    scale = (freq_hz[c] + offset_hz) / SPEED_OF_LIGHT * per_wavelength
+                    for t in range(n_times):
+                        along = t / (n_times - 1) - 0.5 if n_times > 1 else 0.0
+                        u, v = (u_m + along * span_m[n, 0]) * scale, (v_m + along * span_m[n, 1]) * scale
+                        row, column = _cell(u, v, height, width)
+                        if row >= 0:
+                            cells[row, column] += part
 
 
 @numba.njit(cache=True, nogil=True)
@@ -58,15 +85,19 @@ def weigh(
     freq_hz: NDArray[np.float64],
     weights: NDArray[np.float32],
     per_wavelength: float,
+    channels: int,
+    width_hz: float,
+    times: NDArray[np.int64],
+    span_m: NDArray[np.float64],
     factors: NDArray[np.float64],
     taper: float,
     out: NDArray[np.float32],
 ) -> tuple[float, float, float]:
-    """Multiply weights by the factor of their cell and by a Gaussian taper.
+    """Multiply weights by the mean factor of their cells and by a Gaussian taper.
 
     Parameters
     ----------
-    uvw_m, freq_hz, weights, per_wavelength
+    uvw_m, freq_hz, weights, per_wavelength, channels, width_hz, times, span_m
         See `count`.
     factors : (n // 2, n) float64
         Of the cells.
@@ -83,25 +114,32 @@ def weigh(
     height, width = factors.shape
     total, squares, natural = 0.0, 0.0, 0.0
     for n in range(uvw_m.shape[0]):
-        sign = -1.0 if uvw_m[n, 1] < 0.0 else 1.0
-        u, v = sign * uvw_m[n, 0], sign * uvw_m[n, 1]
-        square_m2 = u * u + v * v
+        u_m, v_m = uvw_m[n, 0], uvw_m[n, 1]
+        n_times = times[n]
         for c in range(freq_hz.size):
-            out[n, c] = 0.0
             weight = weights[n, c]
-            if weight > 0.0:
+            if not weight > 0.0:
+                out[n, c] = 0.0
+                continue
+            factor = 0.0
+            for k in range(channels):
+                offset_hz = ((k + 0.5) / channels - 0.5) * width_hz
+                scale = (freq_hz[c] + offset_hz) / SPEED_OF_LIGHT * per_wavelength
+                for t in range(n_times):
+                    along = t / (n_times - 1) - 0.5 if n_times > 1 else 0.0
+                    u, v = (u_m + along * span_m[n, 0]) * scale, (v_m + along * span_m[n, 1]) * scale
+                    row, column = _cell(u, v, height, width)
+                    if row >= 0:
+                        factor += factors[row, column]
+            factor /= channels * n_times
+            if taper > 0.0:
                 waves = freq_hz[c] / SPEED_OF_LIGHT
-                x = int(np.floor(u * per_wavelength * waves + width // 2))
-                y = int(np.floor(v * per_wavelength * waves))
-                if 0 <= x < width and y < height:
-                    factor = factors[y, x]
-                    if taper > 0.0:
-                        factor *= np.exp(-taper * square_m2 * waves * waves)
-                    result = weight * factor
-                    out[n, c] = result
-                    total += result
-                    squares += result * factor
-                    natural += weight
+                factor *= np.exp(-taper * (u_m * u_m + v_m * v_m) * waves * waves)
+            result = weight * factor
+            out[n, c] = result
+            total += result
+            squares += result * factor
+            natural += weight if factor > 0.0 else 0.0
     return total, squares, natural
 
 
@@ -109,5 +147,6 @@ def compile_kernels() -> None:
     """Take a small problem through every kernel, with arrays as weighting has them."""
     uvw_m, freq_hz = np.ones((2, 3)), np.full(2, 1.4e9)
     weights, cells = np.ones((2, 2), np.float32), np.zeros((4, 8))
-    count(uvw_m, freq_hz, weights, 0.1, cells)
-    weigh(uvw_m, freq_hz, weights, 0.1, cells, 0.0, np.empty_like(weights))
+    extent = (1, 1e6, np.ones(2, np.int64), np.zeros((2, 2)))
+    count(uvw_m, freq_hz, weights, 0.1, *extent, cells)
+    weigh(uvw_m, freq_hz, weights, 0.1, *extent, cells, 0.0, np.empty_like(weights))

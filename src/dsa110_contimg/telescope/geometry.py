@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Speed of light [m/s].
 SPEED_OF_LIGHT = 299792458.0
+#: How fast the sky turns [rad/s].
+SIDEREAL_RAD_S = 7.292115e-5
 
 # Half the step of the numerical derivative that finds north at a phase centre [deg].
 _NORTH_STEP_DEG = 10 / 3600
