@@ -10,7 +10,7 @@ from astropy.table import Table
 
 from dsa110_contimg.catalogue.fetch import fetch_strip, fetch_survey
 from dsa110_contimg.catalogue.strips import open_strips
-from dsa110_contimg.catalogue.surveys import SURVEYS, find_survey
+from dsa110_contimg.catalogue.surveys import SURVEYS
 from dsa110_contimg.catalogue.tables import read_reference
 from dsa110_contimg.errors import FetchError, MissingToolError, UsageError
 from vizier_server import nvss, serve
@@ -105,10 +105,6 @@ def test_without_astroquery(tmp_path, monkeypatch):
         list(fetch_survey(NVSS, 54.5, 1.0, tmp_path))
 
 
-def test_surveys_by_name_and_reach(tmp_path):
-    assert find_survey("NVSS") is NVSS
-    assert find_survey("racs").name == "racs-mid"
-    with pytest.raises(UsageError, match="There are nvss, first"):
-        find_survey("sumss")
+def test_where_a_survey_does_not_reach(tmp_path):
     with pytest.raises(UsageError, match="from -90 to 49"):
-        list(fetch_survey(find_survey("racs"), 54.5, 3.0, tmp_path))
+        list(fetch_survey(SURVEYS["racs-mid"], 54.5, 3.0, tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -77,7 +78,9 @@ def find_sources(
     name = image.name if isinstance(image, Path) else ""
     sky = read_image(image) if isinstance(image, Path) else image
     plane = _plane(sky, pb, rms, settings)
-    gaussians = significant(_fit(plane, settings), plane.beam, settings.peak_sigma)
+    # Beside the image, which a job has on its scratch: if that is killed, what it leaves is found and removed.
+    scratch = image.parent if isinstance(image, Path) and os.access(image.parent, os.W_OK) else None
+    gaussians = significant(_fit(plane, settings, scratch), plane.beam, settings.peak_sigma)
     meta = _meta(sky, settings, name)
     return make_sources(_columns(merge(gaussians, plane.beam), plane, sky.header, settings), meta)
 
@@ -101,7 +104,7 @@ def _plane(
     return _Plane(np.where(wanted, pixels, np.float32(np.nan)), rms, pb, beam)
 
 
-def _fit(plane: _Plane, settings: CatalogueSettings) -> Gaussians:
+def _fit(plane: _Plane, settings: CatalogueSettings, scratch: Path | None) -> Gaussians:
     """Fit the part of the image in which there is something to look at."""
     wanted = np.isfinite(plane.pixels)
     rows, columns = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
@@ -115,6 +118,7 @@ def _fit(plane: _Plane, settings: CatalogueSettings) -> Gaussians:
         island_sigma=settings.island_sigma,
         peak_sigma=settings.peak_sigma,
         n_cores=settings.n_workers,
+        scratch=scratch,
     )
     return found._replace(x=found.x + columns[0], y=found.y + rows[0])
 

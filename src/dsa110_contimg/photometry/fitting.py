@@ -76,6 +76,7 @@ def fit_gaussians(
     island_sigma: float,
     peak_sigma: float,
     n_cores: int,
+    scratch: Path | None = None,
 ) -> Gaussians:
     """Fit Gaussians to all that stands out of an image.
 
@@ -91,6 +92,8 @@ def fit_gaussians(
         Islands are pixels above the one, of which one is above the other, times the noise.
     n_cores : int
         Processes that fit.
+    scratch : Path, optional
+        Where its directory is made, and removed again. Not given: the system's.
 
     Returns
     -------
@@ -117,7 +120,7 @@ def fit_gaussians(
         "flag_maxsize_fwhm": 0.3,
         **_noise_options(pixels.shape, beam, given=rms is not None),
     }
-    with tempfile.TemporaryDirectory(prefix="contimg-sources-") as name:
+    with tempfile.TemporaryDirectory(prefix=".sources-", dir=scratch) as name:
         directory = Path(name)
         _write_plane(directory / pybdsf.IMAGE, pixels)
         if rms is not None:

@@ -2,8 +2,8 @@
 
 PyBDSF forks, prints, logs beside its image and changes the logging and floating-point settings of the process that it
 runs in. So it has a process of its own, and a directory that its caller removes. In that directory are
-``image.fits`` and perhaps ``rms.fits`` and ``mean.fits``, and ``request.json`` with the arguments of
-``bdsf.process_image``; what was found is left there as ``found.npz``, in pixels.
+``image.fits`` and perhaps ``rms.fits`` and ``mean.fits``, and ``request.json`` with the arguments
+of ``bdsf.process_image``; what was found is left there as ``found.npz``, in pixels.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ def run(directory: Path) -> None:
     request = json.loads((directory / REQUEST).read_text())
     # It would leave one core idle, which of two is half.
     multi_proc._ncpus = request["ncores"] + 1
+    # What the image is without its sources is not asked for.
+    bdsf.default_chain[:] = [step for step in bdsf.default_chain if not isinstance(step, bdsf.Op_make_residimage)]
     image = bdsf.process_image(str(directory / IMAGE), outdir=str(directory), quiet=True, **request)
     gaussians = image.gaussians
     lost = [island for island in image.islands if not island.gaul]
