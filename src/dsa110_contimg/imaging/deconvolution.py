@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 _QUIETER = 0.85
 # Extended components reach to where they are so much of what is sought.
 _EXTENDED = 0.5
+# The noise changes slowly from pixel to pixel.
+_NOISE_STEP = 8
 # Where there are to be no components [Jy/beam].
 _NEVER = 1e30
 # float32 images are not cleaned deeper than this part of the first peak.
@@ -137,24 +139,25 @@ class Deconvolver:
         if peak <= _DEEPEST * self._first_peak or self._iterations >= self._settings.iterations:
             return False
         noise = self._noise(residuals)
-        if not self._above(residuals, noise).any() and not self.masked:
+        thresholds = self._thresholds(noise)
+        above = self._above(residuals, thresholds)
+        if not above.any() and not self.masked:
             self._components = self._found(models, noise)
-        above = self._above(residuals, noise)
+            thresholds = self._thresholds(noise)
+            above = self._above(residuals, thresholds)
         if not above.any():
             return False
         before, iterations = (residuals.copy(), models.copy()), self._iterations
-        high = float(np.max(np.abs(self._joined(residuals)), where=above, initial=0.0))
+        high = float(np.max(np.abs(self._joined(residuals)[above])))
+        lowest = float(np.percentile(thresholds[above], _LOW_PERCENT))
         for major_gain in (self._settings.major_gain, self._settings.major_gain / 2):
-            lowest = float(np.percentile(self._thresholds(noise)[above], _LOW_PERCENT))
             limit = (1.0 - major_gain) * high
-            self._run(residuals, models, self._this_time(above, noise, max(limit, lowest)))
-            after = float(np.max(np.abs(self._joined(residuals)), where=above, initial=0.0))
-            anywhere = self._peak(residuals)
+            self._run(residuals, models, self._this_time(thresholds, above, max(limit, lowest)))
+            after, anywhere = float(np.max(np.abs(self._joined(residuals)[above]))), self._peak(residuals)
             if np.isfinite(models).all() and after <= _DIVERGED * high and anywhere <= _FAR * peak:  # never so of NaN
-                more = (limit > lowest and self._above(residuals, noise).any()) or self._goes_on(
-                    residuals, models, noise
-                )
-                return bool(more) and self._iterations < self._settings.iterations
+                limited = limit > lowest and bool(self._above(residuals, thresholds).any())
+                more = limited or self._goes_on(residuals, models, noise)
+                return more and self._iterations < self._settings.iterations
             (residuals[...], models[...]), self._iterations = before, iterations
             log.warning("Cleaning diverged: the residual's peak went from %.4g to %.4g Jy/beam; undone", peak, anywhere)
         return False
@@ -162,14 +165,15 @@ class Deconvolver:
     def _goes_on(self, residuals: NDArray[np.float32], models: NDArray[np.float32], noise: NDArray[np.float32]) -> bool:
         """Decide what follows when all that stood out of the noise is gone: less noise, a mask, or the end."""
         quieter = self._noise(residuals)
-        fell = bool(np.median(quieter) < _QUIETER * np.median(noise))
+        some = np.s_[::_NOISE_STEP, ::_NOISE_STEP]
+        fell = bool(np.median(quieter[some]) < _QUIETER * np.median(noise[some]))
         if self.masked:
             self._components = self._components if self._components is None else self._found(models, quieter)
             return fell
         if fell:
             return True
         self._components = self._found(models, quieter)
-        return bool(self._above(residuals, quieter).any())
+        return bool(self._above(residuals, self._thresholds(quieter)).any())
 
     def _found(self, models: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Mark the pixels with components; with extended ones, where they are as bright as what is sought."""
@@ -183,9 +187,9 @@ class Deconvolver:
     def _noise(self, residuals: NDArray[np.float32]) -> NDArray[np.float32]:
         return rms_map(self._joined(residuals), self._beam_pixels)
 
-    def _above(self, residuals: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.bool_]:
+    def _above(self, residuals: NDArray[np.float32], thresholds: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Pixels that stand out of the noise."""
-        return np.abs(self._joined(residuals)) > self._thresholds(noise)
+        return np.abs(self._joined(residuals)) > thresholds
 
     def _thresholds(self, noise: NDArray[np.float32]) -> NDArray[np.float32]:
         """Brightness from which on components are sought, for every pixel (N, N) [Jy/beam]."""
@@ -200,14 +204,13 @@ class Deconvolver:
                 shallow = np.where(known, deep, shallow)
         return shallow
 
-    def _this_time(self, above: NDArray[np.bool_], noise: NDArray[np.float32], base: float) -> NDArray[np.float32]:
+    def _this_time(self, thresholds: NDArray[np.float32], above: NDArray[np.bool_], base: float) -> NDArray[np.float32]:
         """Brightness down to which this major cycle cleans (N, N): no deeper than `base`, and much alike.
 
         radler takes the pixel that is highest relative to its threshold. Near a bright source the noise is its own
         sidelobes: if thresholds there were much higher, sidelobes far away would be taken for it. So thresholds differ
         by a small factor only, and what does not stand out of its own noise now is not cleaned now, unless it is wide.
         """
-        thresholds = self._thresholds(noise)
         if self._settings.multiscale:
             return np.where(thresholds < _NEVER, np.clip(thresholds, base, _RANGE_OF_SCALES * base), thresholds)
         return np.where(above, np.clip(thresholds, base, _RANGE * base), np.float32(_NEVER))
