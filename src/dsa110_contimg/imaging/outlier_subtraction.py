@@ -1,8 +1,9 @@
 """Taking outliers out of the visibilities: what they look like, their gains, and what of the field is in the way.
 
-Round by round: the sources that are extended are imaged, the gains of all are solved for jointly and what they explain
-is taken out; then the brightest of the field is taken out as well, for as long as this goes on, and what is left is
-solved for again. In the end the field is put back, and so are sources that cannot be told from noise.
+All is done on a copy of some of the channels. Round by round: the sources that are extended are imaged, the gains of
+all are solved for jointly and what they explain is taken out; sources that cannot be told from noise are dropped; then
+the brightest of the field is taken out as well, or solved for, and what is left is solved for again. In the end what
+was found of the outliers, and nothing else, is subtracted from all channels.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from dsa110_contimg.imaging.outlier_field import Field, add_field, find_field
 from dsa110_contimg.imaging.outlier_fit import (
@@ -44,6 +46,10 @@ log = logging.getLogger(__name__)
 _ROUNDS = 3
 # Further solutions at the end, until nothing changes by more than the noise.
 _LAST = 3
+# Gains are solved for on about so many channels.
+_CHANNELS = 32
+# Functions of columns that are only subtracted.
+_NOTHING = np.empty((0, 0, 0), dtype=np.complex128)
 # Signal-to-noise ratios from which on gains are polynomials of degree 1, 2, 3, 4.
 _ORDERS = (50.0, 500.0, 3000.0, 20000.0)
 # From which on a source may be a little elsewhere, and smeared.
@@ -193,26 +199,61 @@ def subtract_outliers(samples: Samples, observation: Observation, outliers: Outl
         return Subtracted((), 1.0, 1.0, 0.0)
     if not samples.weights.any():
         return Subtracted((), 1.0, 1.0, 0.0)
-    work = _Subtraction(samples, observation, outliers, beam)
+    work = _Subtraction(_thinned(samples), observation, outliers, beam)
+    work.find_shapes(first=True)
+    work.solve()
+    # Most that are expected in a sidelobe are not there, and nothing more is spent on them.
+    work.leave_unseen()
     for number in range(_ROUNDS):
-        work.find_shapes(first=number == 0)
-        work.solve()
-        if number > 0:
-            work.leave_unseen()
-        # Each time anew: what was cleaned while more was in the image has its sidelobes in it.
+        if not work.is_any_in:
+            break
         work.look_at_field(keep=number > 0)
+        work.find_shapes(first=False)
+        work.solve()
+        work.leave_unseen()
     for _ in range(_LAST):
         if work.solve() < work.noise_jy:
             break
     work.leave_unseen()
-    after = work.data.chi2()
+    if work.is_any_in:
+        data = Visibilities(samples, observation, outliers.threads)
+        for source in work.sources:
+            if source.is_in:
+                _subtract_from_all(data, work.data, source)
     fitted = tuple(_describe(source, work.noise_jy) for source in work.sources)
-    work.put_field_back()
-    return Subtracted(fitted, work.chi2_before, after, time.perf_counter() - since)
+    return Subtracted(fitted, work.chi2_before, work.data.chi2(), time.perf_counter() - since)
+
+
+def _thinned(samples: Samples) -> Samples:
+    """Copy some of the channels: gains are smooth, so that these say all of them, if with more noise."""
+    chosen = slice(None, None, max(1, samples.freq_hz.size // _CHANNELS))
+    return samples._replace(
+        freq_hz=np.ascontiguousarray(samples.freq_hz[chosen]),
+        visibilities=samples.visibilities[:, chosen].copy(),
+        weights=samples.weights[:, chosen].copy(),
+    )
+
+
+def _subtract_from_all(data: Visibilities, thinned: Visibilities, source: _Source) -> None:
+    """Subtract what was found on some channels from all of them."""
+    few_hz, freq_hz = thinned.samples.freq_hz, data.samples.freq_hz
+    # What was found of the same shape in several rounds is one.
+    parts: list[tuple[Points, dict[int, NDArray[np.complex64]]]] = []
+    for taken in source.taken:
+        if not parts or parts[-1][0].flux.size != taken.points.flux.size:
+            parts.append((taken.points, {}))
+        found = parts[-1][1]
+        for column, gain in zip(taken.columns, taken.gains, strict=True):
+            found[column.kind] = found[column.kind] + gain if column.kind in found else gain
+    for points, found in parts:
+        gains = np.stack(list(found.values()))
+        if few_hz.size < freq_hz.size:
+            gains = CubicSpline(few_hz, gains, axis=2)(freq_hz).astype(np.complex64)
+        data.subtract(points, [Column(0, kind, _NOTHING) for kind in found], gains)
 
 
 class _Subtraction:
-    """The state of it, from round to round."""
+    """The state of it, from round to round; what is worked on is a copy of some of the channels."""
 
     def __init__(self, samples: Samples, observation: Observation, outliers: Outliers, beam: BeamModel) -> None:
         self.data = Visibilities(samples, observation, outliers.threads)
@@ -229,6 +270,11 @@ class _Subtraction:
         for source in self.sources:
             if source.is_in and source.outlier.extent_rad > 0.0:
                 _improve_shape(self.data, source, first=first)
+
+    @property
+    def is_any_in(self) -> bool:
+        """Whether there is anything to subtract."""
+        return any(source.is_in for source in self.sources)
 
     def solve(self) -> float:
         """Solve for all sources that are in, and take them out; the largest change [Jy]."""
@@ -249,23 +295,19 @@ class _Subtraction:
                 _put_back(self.data, source)
 
     def look_at_field(self, *, keep: bool) -> None:
-        """Find the brightest of the field, and with `keep` take all but what is solved for out for a while."""
+        """Find the brightest of the field, and with `keep` take out all of it but what is solved for.
+
+        Each time anew: what was cleaned while more was in the image has its sidelobes in it.
+        """
         if self._field is not None:
             add_field(self.data, self._field, 1.0)
             self._field = None
-        least_jy = _OF_BRIGHTEST * max(source.flux_jy for source in self.sources)
+        least_jy = _OF_BRIGHTEST * max(source.flux_jy for source in self.sources if source.is_in)
         field = find_field(self.data, self._outliers.grid, least_jy)
         self.in_field += _told_apart(field, self.in_field, self._observation, self.data, self._beam)
         if keep:
             self._field = field
             add_field(self.data, field, -1.0)
-
-    def put_field_back(self) -> None:
-        """Undo everything that was done to the field."""
-        for source in self.in_field:
-            _put_back(self.data, source)
-        if self._field is not None:
-            add_field(self.data, self._field, 1.0)
 
 
 def _prepare(outlier: Outlier, observation: Observation, data: Visibilities, beam: BeamModel) -> _Source:
