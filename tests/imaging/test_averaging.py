@@ -1,3 +1,4 @@
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given
@@ -85,6 +86,7 @@ def test_the_phase_of_a_mean_is_that_of_its_mean_place():
     assert abs(turned) < 1e-5
 
 
+@hypothesis.settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["both", "either"]))
 def test_weights_are_conserved(seed, stokes):
     """What is averaged has the sum of the weights, and its weighted mean."""
