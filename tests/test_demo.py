@@ -1,4 +1,4 @@
-"""The demo from end to end, with few antennas."""
+"""The demo from end to end, with few antennas, few pixels and one target."""
 
 import re
 import subprocess
@@ -13,22 +13,25 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "demo.py"
 
 
 def run(*arguments):
-    return subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, timeout=300)
+    return subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, timeout=550)
 
 
 @pytest.mark.slow
 def test_demo(tmp_path):
     home, picture = tmp_path / "demo", tmp_path / "small.png"
-    done = run("--output", home, "--antennas", 14, "--picture", picture)
+    done = run("--output", home, "--antennas", 20, "--pixels", 640, "--groups", 1, "--picture", picture)
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = re.findall(r"^ ([A-H])  .* ([\d.]+) +[\d.]+ +[\d.]+ +[\d.]+ +([\d.]+)  ok", done.stdout, re.MULTILINE)
-    assert [name for name, *_ in rows] == list("ABCDEFGH")
-    assert all(float(offset) < 0.5 and abs(float(ratio) - 1) < 0.02 for _, offset, ratio in rows)
+    rows = re.findall(r"^ ([A-H])  .* ([\d.]+) +([\d.]+)  ok$", done.stdout, re.MULTILINE)
+    assert len(rows) >= 4
+    assert [name for name, *_ in rows] == list("ABCDEFGH")[: len(rows)]
+    assert all(0.8 < float(ratio) < 1.25 and float(offset) < 5 for _, ratio, offset in rows)
     assert "OFF" not in done.stdout
-    assert (home / "20251005T123000-dirty.png").read_bytes()[:4] == b"\x89PNG"
-    assert picture.stat().st_size < 400_000
-    assert read_image(home / "20251005T123000-dirty.fits").pixels.shape == (1800, 1800)
-    assert (home / "ms" / "20251005T123000.ms").is_dir()
+    (report,) = re.findall(r"\S+-report\.html", done.stdout)
+    directory = Path(report).parent
+    assert "3C48" in Path(report).read_text()
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    (image,) = (path for path in directory.glob("*-image.fits") if re.search(r"\d-image", path.name))
+    assert read_image(image).pixels.shape == (640, 640)
 
 
 def test_what_is_not_the_demos_is_left_alone(tmp_path):
