@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dsa110_contimg.photometry.sources import values
 from dsa110_contimg.qa.closeups import SHOWN, closeups_figure, cut, draw_closeups
-from made_images import STEM, make_planes, write_made
+from judged_images import STEM, make_planes, write_made
 
 MADE = make_planes(256, 4.0, 12)
 

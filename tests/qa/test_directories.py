@@ -6,7 +6,7 @@ import pytest
 from dsa110_contimg.errors import UnreadableFileError, UsageError
 from dsa110_contimg.naming import image_file_name
 from dsa110_contimg.qa.directories import read_facts, read_planes, stem_of
-from made_images import STEM, make_planes, write_made
+from judged_images import STEM, make_planes, write_made
 
 
 def test_read_planes(tmp_path) -> None:

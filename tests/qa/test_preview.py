@@ -11,7 +11,7 @@ from dsa110_contimg.config.settings import QualitySettings
 from dsa110_contimg.naming import preview_name
 from dsa110_contimg.qa.preview import binned, draw_preview, main, preview_figure
 from dsa110_contimg.qa.quality import measure_quality
-from made_images import BEAM, STEM, make_planes, write_made
+from judged_images import BEAM, STEM, make_planes, write_made
 
 MADE = make_planes(256, 4.0, 12)
 

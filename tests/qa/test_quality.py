@@ -12,7 +12,7 @@ from dsa110_contimg.config.settings import QualitySettings
 from dsa110_contimg.naming import quality_name
 from dsa110_contimg.photometry.ties import Ties
 from dsa110_contimg.qa.quality import judge_images, measure_quality
-from made_images import RMS_JY, STEM, make_planes, write_made
+from judged_images import RMS_JY, STEM, make_planes, write_made
 
 GATES = QualitySettings()
 MADE = make_planes()
@@ -40,7 +40,10 @@ def test_a_good_image() -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.floats(0.1, 100.0))
 def test_the_noise_is_judged(rms_mjy: float) -> None:
-    planes = MADE.planes._replace(rms=np.full_like(MADE.planes.rms, rms_mjy / 1e3), psf=None)
+    factor = np.float32(rms_mjy / 1e3 / RMS_JY)
+    planes = MADE.planes._replace(
+        **{name: factor * getattr(MADE.planes, name) for name in ("image", "residual", "rms")}, psf=None
+    )
     quality = measure_quality(planes, MADE.header, GATES, thermal_jy=1e-5)
     expected = Verdict.GOOD if rms_mjy <= 5 else Verdict.USABLE if rms_mjy <= 30 else Verdict.BAD
     if abs(rms_mjy - 5) > 1e-3 and abs(rms_mjy - 30) > 1e-3:
@@ -120,6 +123,16 @@ def test_the_worst_reason_is_first() -> None:
     rms = np.full_like(MADE.planes.rms, 10e-3)
     quality = measure_quality(MADE.planes._replace(rms=rms), MADE.header, GATES, ties=ties_of(ratio=2.0))
     assert [word in reason for word, reason in zip(("fluxes", "noise"), quality.reasons, strict=True)] == [True, True]
+
+
+def test_negative_peaks_are_not_good() -> None:
+    """Whatever the noise: faint sources beside as many holes may be sidelobes, bright ones are usable."""
+    image = MADE.planes.image.copy()
+    image[100:160:6, 100:160:6] = -0.03
+    quality = measure_quality(MADE.planes._replace(image=image), MADE.header, GATES)
+    assert quality.verdict is Verdict.USABLE
+    assert quality.reasons[0].startswith("100 negative peaks")
+    json.dumps(quality.as_json(), allow_nan=False)
 
 
 def test_remarks() -> None:

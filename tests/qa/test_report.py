@@ -12,7 +12,7 @@ from dsa110_contimg.qa.closeups import draw_closeups
 from dsa110_contimg.qa.preview import draw_preview
 from dsa110_contimg.qa.quality import judge_images
 from dsa110_contimg.qa.report import brightest, main, write_report
-from made_images import GROUP, STEM, make_planes, write_made
+from judged_images import GROUP, STEM, make_planes, write_made
 
 MADE = make_planes(128, 4.0, 25)
 FACTS = {

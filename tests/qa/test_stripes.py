@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsa110_contimg.qa.stripes import measure_stripes
-from made_images import BEAM, gaussian, noise_like
+from judged_images import BEAM, gaussian, noise_like
 
 N = 192
 CELL_DEG = 15 / 3600

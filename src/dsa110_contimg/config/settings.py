@@ -338,6 +338,11 @@ class CatalogueSettings(_Section):
 
     island_sigma: Number = Field(3.0, gt=0, description="Islands reach down to so many times the local noise.")
     peak_sigma: Number = Field(5.0, gt=0, description="A source peaks above so many times the local noise.")
+    trough_sigma: Number = Field(
+        3.5,
+        gt=0,
+        description="Noise is at least this part of the deepest trough nearby: 1/this; inf: whatever that is.",
+    )
     least_beam: Number = Field(
         0.1, ge=0, lt=1, description="Sources are looked for where the primary beam is more than this."
     )
@@ -377,6 +382,12 @@ class QualitySettings(_Section):
     good_flux_ratio: Number = Field(1.1, gt=1, description="Flux-scale ratio (or its inverse) up to which it is good.")
     usable_flux_ratio: Number = Field(1.5, gt=1, description="... and usable.")
     least_matches: Count = Field(5, ge=1, description="Matched sources from which on offset and ratio are judged.")
+    good_holes: Number = Field(
+        0.1,
+        ge=0,
+        allow_inf_nan=False,
+        description="Peaks 5 sigma below zero over those above, which may be sidelobes, too: good up to this.",
+    )
 
 
 class Settings(BaseSettings):

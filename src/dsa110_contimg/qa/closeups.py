@@ -35,6 +35,8 @@ SHOWN = 6
 _BEAMS = 24.0
 # Residuals are shown up to so many times the noise.
 _RESIDUAL = 8.0
+# ... and images up to so many: what is around a bright source has to be seen.
+_BRIGHT = 300.0
 
 
 def draw_closeups(directory: Path, stem: str, sources: Sources) -> Path | None:
@@ -82,8 +84,8 @@ def closeups_figure(planes: Planes, header: ImageHeader, sources: Sources) -> Fi
         noise = float(values(sources, "rms")[k])
         noise = noise if noise > 0.0 else 1.0
         image, residual = (cut(plane, column, row, half) / noise for plane in (planes.image, planes.residual))
-        peak = max(10.0, float(np.nanmax(image)))
-        _show(above, image, "gray_r", AsinhNorm(linear_width=4.0, vmin=-4.0, vmax=peak))
+        peak = min(_BRIGHT, max(10.0, float(np.nanmax(image))))
+        _show(above, image, "gray_r", AsinhNorm(linear_width=6.0, vmin=-8.0, vmax=peak))
         _show(below, residual, "RdBu_r", Normalize(-_RESIDUAL, _RESIDUAL))
         above.set_title(f"{sources['name'][k]}\n{flux_text(float(flux[k]))}", fontsize=8.5, color=INK)
         _draw_beam(above, header, half)

@@ -25,7 +25,7 @@ class Check(NamedTuple):
     unit : str
         Of the value and its limits.
     good, usable : float or None
-        Up to which the value is good, and usable; None if there are no two numbers.
+        Up to which the value is good, and usable (infinite: whatever it is); None if there are no two numbers.
     verdict : Verdict or None
         None if it was not judged.
     reason : str
@@ -42,7 +42,8 @@ class Check(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Return the same for JSON."""
-        return {**self._asdict(), "verdict": None if self.verdict is None else self.verdict.value}
+        limits = {"good": self.good, "usable": None if self.usable == math.inf else self.usable}
+        return {**self._asdict(), **limits, "verdict": None if self.verdict is None else self.verdict.value}
 
 
 def judge(name: str, value: float, unit: str, limits: tuple[float, float], reason: str) -> Check:

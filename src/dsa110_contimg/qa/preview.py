@@ -105,7 +105,13 @@ def preview_figure(
     _draw_beam(axes, header, planes)
     _draw_scale(axes, header, planes)
     _draw_coordinates(axes)
-    _write_title(figure, header, quality, rms_jy, None if sources is None else len(sources))
+    _write_title(
+        figure,
+        header,
+        quality,
+        rms_jy if quality is None else quality.noise.rms_jy,
+        None if sources is None else len(sources),
+    )
     return figure
 
 

@@ -14,6 +14,7 @@ from dsa110_contimg.naming import image_record_name, quality_name
 from dsa110_contimg.photometry.sources import values
 from dsa110_contimg.qa.directories import read_facts, read_planes
 from dsa110_contimg.qa.gates import ORDER, Check, found, judge, not_judged, worst
+from dsa110_contimg.qa.holes import Holes, count_holes
 from dsa110_contimg.qa.noise_parts import NoiseParts, confusion_jy, take_apart
 from dsa110_contimg.qa.stripes import Stripes, measure_stripes
 from dsa110_contimg.storage.files import output_errors
@@ -35,9 +36,11 @@ FORMAT = 1
 
 # Where the primary beam is more than this, the noise of an image is judged.
 _MIDDLE = 0.5
+# ... and where it is more than this, sources are looked for.
+_SEARCHED = 0.1
 # Beyond these something is worth a remark.
 _SUN_DEG, _BRIGHT_DEG = 15.0, 3.0
-_FRINGE_SIGMA = 8.0
+_FRINGE_SIGMA, _FRINGE_OF_NOISE = 8.0, 0.2
 _ANISOTROPY = 2.0
 _UNEVEN = 2.0
 _NEGATIVE = -8.0
@@ -59,8 +62,8 @@ class Quality(NamedTuple):
     noise : NoiseParts
         Where the primary beam is more than half [Jy/beam].
     figures : dict
-        Everything else, as JSON says it: ``noise_map``, ``peak``, ``beam``, ``sources``, ``stripes``, ``ties``,
-        ``surroundings``.
+        Everything else, as JSON says it: ``noise_map``, ``peak``, ``holes``, ``beam``, ``sources``,
+        ``stripes``, ``ties``, ``surroundings``.
     """
 
     verdict: Verdict
@@ -172,9 +175,12 @@ def measure_quality(
     )
     stripes = measure_stripes(planes.residual, header.cell_deg, planes.psf)
     peak = _peak(planes, noise.rms_jy)
+    searched = np.ones(planes.image.shape, bool) if planes.pb is None else planes.pb > _SEARCHED
+    holes = count_holes(planes.image, planes.rms, searched, header.beam.major_deg / header.cell_deg)
     checks = (
         *_image_checks(planes.image, diverged),
         _noise_check(noise, settings),
+        *_hole_checks(holes, settings),
         *_tie_checks(ties, header, settings, applied=applied),
     )
     judged = sorted(
@@ -195,6 +201,7 @@ def measure_quality(
             "noise_map": noise_map,
             "stripes": None if stripes is None else stripes.as_json(),
             "peak": peak,
+            "holes": holes.as_json(),
             "beam": _beam(header),
             "sources": None if sources is None else _sources(sources),
             "ties": None if ties is None else ties.as_json() | {"applied": applied},
@@ -303,6 +310,17 @@ def _noise_check(noise: NoiseParts, settings: QualitySettings) -> Check:
     return judge("noise", 1e3 * noise.rms_jy, "mJy/beam", limits, said + why.get(noise.largest or "", ""))
 
 
+def _hole_checks(holes: Holes, settings: QualitySettings) -> list[Check]:
+    """Judge how many of the sources may be sidelobes; the bright ones are usable whatever the faint ones are."""
+    if holes.ratio is None:
+        return []
+    said = (
+        f"{holes.number} negative peaks beyond 5 times the noise, for {holes.peaks} positive ones: "
+        "faint sources may be sidelobes"
+    )
+    return [judge("negative peaks", holes.ratio, "", (settings.good_holes, math.inf), said)]
+
+
 def _tie_checks(ties: Ties | None, header: ImageHeader, settings: QualitySettings, *, applied: bool) -> list[Check]:
     """Judge offset and flux scale against a reference catalogue; what was taken off only has to be usable."""
     offsets = (settings.good_offset_beams, settings.usable_offset_beams)
@@ -353,7 +371,8 @@ def _remarks(
         said.append(f"the noise is uneven: {uneven:.1f} times more in the {max(quarters, key=quarters.get)}")
     if stripes is not None and stripes.anisotropy > _ANISOTROPY:
         said.append(f"the noise has a direction: stripes along PA {stripes.pa_deg:.0f} deg")
-    if stripes is not None and stripes.fringe_sigma > _FRINGE_SIGMA:
+    strong = stripes is not None and stripes.fringe_jy > _FRINGE_OF_NOISE * noise.rms_jy
+    if stripes is not None and strong and stripes.fringe_sigma > _FRINGE_SIGMA:
         said.append(
             f"a fringe of {1e3 * stripes.fringe_jy:.2g} mJy/beam runs along PA {stripes.fringe_pa_deg:.0f} deg, "
             f"{stripes.fringe_arcsec:.0f} arcsec from crest to crest: a bad baseline?"

@@ -114,7 +114,8 @@ def checks_table(quality: Mapping[str, Any]) -> Table | None:
     for check in checks:
         limits = NOTHING
         if known(check.get("good")):
-            limits = f"≤ {number(check['good'])}, ≤ {number(check['usable'])}"
+            usable = f"≤ {number(check['usable'])}" if known(check.get("usable")) else "any"
+            limits = f"≤ {number(check['good'])}, {usable}"
         unit = str(check.get("unit") or "")
         rows.append(
             (
