@@ -14,12 +14,15 @@ from dsa110_contimg.errors import (
     UsageError,
 )
 from dsa110_contimg.images.fits import (
+    Card,
     ImageHeader,
     RestoringBeam,
     celestial_wcs,
     fits_header,
+    read_cutout,
     read_image,
     write_image,
+    write_plane,
 )
 
 HEADER = ImageHeader(
@@ -136,3 +139,56 @@ def test_what_is_no_image_is_refused(tmp_path):
     fits.PrimaryHDU(pixels()[None, None], cards).writeto(path, overwrite=True)
     with pytest.raises(HeaderKeyError, match="BMAJ"):
         read_image(path)
+
+
+def test_a_plane_goes_into_a_directory_that_is_published_later(tmp_path):
+    path = tmp_path / "a.fits"
+    write_plane(path, pixels(), HEADER)
+    write_plane(path, 3 * pixels(), HEADER)
+    assert np.array_equal(read_image(path).pixels, 3 * pixels())
+    with pytest.raises(UsageError, match="two axes"):
+        write_plane(path, np.zeros(3), HEADER)
+    with pytest.raises(OutputError):
+        write_plane(tmp_path / "missing" / "a.fits", pixels(), HEADER)
+
+
+def test_exposure_band_and_other_cards_are_kept(tmp_path):
+    cards = (Card("GROUP", "2025-10-05T12:30:00", "group id"), Card("CALSTALE", True), Card("IMTHERM", float("nan")))
+    header = HEADER._replace(exposure_s=280.5, target="3C147", cards=cards)
+    path = tmp_path / "a.fits"
+    write_plane(path, pixels(), header, ["made"])
+    raw = fits.getheader(path)
+    assert (raw["EXPTIME"], raw["DURATION"], raw["RESTBW"], raw["BTYPE"]) == (280.5, 280.5, 187.5e6, "Intensity")
+    read = read_image(path).header
+    assert (read.exposure_s, read.target) == (280.5, "3C147")
+    assert read.cards == cards[:2]
+    long = fits_header(
+        HEADER._replace(cards=(Card("PBMODEL", "x" * 90, "a beam"), Card("A", "y" * 60, "said"))), (4, 4)
+    )
+    assert (long["PBMODEL"], long["A"]) == ("x" * 66, "y" * 60)
+    assert "CONTINUE" not in long.tostring()
+    assert fits_header(HEADER, (4, 4))["EXPTIME"] == pytest.approx((HEADER.end_mjd - HEADER.start_mjd) * 86400)
+
+
+def test_a_cutout_knows_where_it_is(tmp_path):
+    path = tmp_path / "a.fits"
+    write_plane(path, pixels(), HEADER)
+    ra, dec = (float(angle) for angle in celestial_wcs(HEADER, (40, 64)).all_pix2world(50, 12, 0))
+    cutout = read_cutout(path, ra, dec, 10 * HEADER.cell_deg)
+    assert np.array_equal(cutout.pixels, pixels()[7:18, 45:56])
+    assert [float(value) for value in cutout.wcs.all_world2pix(ra, dec, 0)] == pytest.approx([5.0, 5.0], abs=1e-6)
+    assert cutout.header.beam == HEADER.beam
+
+
+def test_a_cutout_over_the_edge_is_blank_there(tmp_path):
+    path = tmp_path / "a.fits"
+    write_plane(path, pixels(), HEADER)
+    ra, dec = (float(angle) for angle in celestial_wcs(HEADER, (40, 64)).all_pix2world(1, 39, 0))
+    cutout = read_cutout(path, ra, dec, 10 * HEADER.cell_deg)
+    assert np.array_equal(cutout.pixels[:6, 4:], pixels()[34:, :7])
+    assert np.isnan(cutout.pixels[6:]).all()
+    assert np.isnan(cutout.pixels[:, :4]).all()
+    with pytest.raises(UsageError, match="not in the image"):
+        read_cutout(path, HEADER.ra_deg, HEADER.dec_deg + 5.0, 0.1)
+    with pytest.raises(UnreadableFileError):
+        read_cutout(tmp_path / "missing.fits", ra, dec, 0.1)

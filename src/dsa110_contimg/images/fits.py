@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _STOKES_I = 1.0
 _DAY_S: Final = 86400.0
+# Characters of a text in one card.
+_LONGEST_TEXT: Final = 66
 # Cards that say how the file is laid out.
 _LAYOUT = frozenset({"SIMPLE", "BITPIX", "NAXIS", "EXTEND", "BSCALE", "BZERO", "COMMENT", "HISTORY", "WCSAXES", ""})
 
@@ -282,10 +284,18 @@ def fits_header(header: ImageHeader, shape: tuple[int, int], history: Sequence[s
     for card in header.cards:
         if isinstance(card.value, float) and not math.isfinite(card.value):
             continue  # FITS has no card for it
-        made[card.key] = (card.value, card.comment)
+        made[card.key] = _fitting(card)
     for line in history:
         made.add_history(line)
     return made
+
+
+def _fitting(card: Card) -> tuple[str | float | int | bool, str]:
+    """Value and comment that fit in one line of 80 characters: the comment gives way, then the end of the value."""
+    if not isinstance(card.value, str):
+        return card.value, card.comment
+    value = card.value[:_LONGEST_TEXT]
+    return value, card.comment if len(value) + len(card.comment) < _LONGEST_TEXT - 4 else ""
 
 
 def read_cutout(path: Path, ra_deg: float, dec_deg: float, width_deg: float) -> Cutout:

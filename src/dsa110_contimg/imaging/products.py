@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1
 _PACKAGES = ("dsa110-contimg", "ducc0", "radler", "numpy", "scipy", "astropy", "python-casacore")
-_LONGEST_VALUE = 68
 
 
 class Provenance(NamedTuple):
@@ -257,7 +256,7 @@ def _origin_cards(provenance: Provenance) -> tuple[Card, ...]:
     calibration = provenance.calibration or {}
     cards = [
         Card("GROUP", provenance.group, "group id"),
-        Card("CALSET", ";".join(calibration.get("sets", ()))[:_LONGEST_VALUE], "calibration sets; see HISTORY"),
+        *(Card(f"CALSET{k}", name, "calibration set") for k, name in enumerate(calibration.get("sets", ()), start=1)),
         Card("CONTIMGV", versions().get("dsa110-contimg", "not installed"), "version of dsa110-contimg"),
     ]
     for key, name, comment in (
@@ -281,5 +280,5 @@ def _making_cards(imaged: Imaged, settings: ImageSettings) -> tuple[Card, ...]:
         Card("IMMINOR", imaged.cycles[-1].iterations if imaged.cycles else 0, "minor iterations"),
         Card("IMDRIFT", settings.drift, "the model drifts through the beam"),
         Card("IMTHERM", imaged.thermal_jy, "[Jy/beam] noise that the weights promise"),
-        Card("PBMODEL", settings.beam[-_LONGEST_VALUE:], "model of the primary beam"),
+        Card("PBMODEL", settings.beam, "model of the primary beam"),
     )

@@ -86,14 +86,14 @@ def run_wsclean(
     MissingToolError
         WSClean is not installed.
     ImagingError
-        It failed.
+        It failed, or diverged.
     OutputError
         The images cannot be written.
     """
     program = shutil.which(PROGRAM)
     if program is None:
         raise MissingToolError(
-            "WSClean is not installed", remedy="apt install wsclean, or leave out --engine wsclean to use our own"
+            "WSClean is not installed", remedy="install it (apt install wsclean), or use our own engine"
         )
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix=".wsclean-", dir=directory) as room:
@@ -158,6 +158,8 @@ def _imaged(
     cleaned = (room / f"sky-{whole}model.fits").exists()
     residual = _read(room, f"{whole}residual")[0] if cleaned else image
     model = _read(room, f"{whole}model")[0] if cleaned else np.zeros_like(image)
+    if not (np.isfinite(image).all() and np.isfinite(model).all()):
+        raise ImagingError("WSClean diverged", remedy="clean less deep (image.threshold_jy), or with a smaller gain")
     bands = tuple(_band(room, k) for k in range(settings.channels_out)) if whole and cleaned else ()
     samples = _even_samples(observation)
     return Imaged(
