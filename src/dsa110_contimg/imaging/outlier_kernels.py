@@ -37,9 +37,7 @@ def compile_kernels() -> None:
     model = (uvw_m, freq_hz, freq_hz, middles, further, flux, first, smear)
     right = np.zeros((1, n_channels), np.complex128)
     gram = np.zeros((1, 1, 1), np.complex128)
-    project(
-        *model, source, factor, turned, visibilities, weights, ~turned, np.array([1]), right, gram, np.zeros(n_channels)
-    )
+    project(*model, source, factor, turned, visibilities, weights, ~turned, np.array([1]), right, gram)
     subtract(*model, source, factor, turned, np.ones((1, n_channels), np.complex64), visibilities, weights)
 
 
