@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from dsa110_contimg.photometry.fitting import Gaussians, PixelBeam, fit_gaussian
 from dsa110_contimg.photometry.merging import Merged, merge, significant
 from dsa110_contimg.photometry.shapes import axes_of, deconvolve, shape_of, sky_per_plane, turned
 from dsa110_contimg.photometry.sources import iau_names, make_sources
+from dsa110_contimg.photometry.troughs import trough_depth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from dsa110_contimg.config import CatalogueSettings
     from dsa110_contimg.images.fits import ImageHeader
     from dsa110_contimg.photometry.sources import Sources
+
+log = logging.getLogger(__name__)
 
 _ARCSEC = 3600.0
 _FAINT_BEAM = 0.2
@@ -81,8 +85,9 @@ def find_sources(
     # Beside the image, which a job has on its scratch: if that is killed, what it leaves is found and removed.
     scratch = image.parent if isinstance(image, Path) and os.access(image.parent, os.W_OK) else None
     gaussians = significant(_fit(plane, settings, scratch), plane.beam, settings.peak_sigma)
-    meta = _meta(sky, settings, name)
-    return make_sources(_columns(merge(gaussians, plane.beam), plane, sky.header, settings), meta)
+    merged, n_ridges = _out_of_troughs(merge(gaussians, plane.beam), plane, settings)
+    meta = _meta(sky, settings, name) | {"ridges_left_out": n_ridges}
+    return make_sources(_columns(merged, plane, sky.header, settings), meta)
 
 
 def _plane(
@@ -123,13 +128,30 @@ def _fit(plane: _Plane, settings: CatalogueSettings, scratch: Path | None) -> Ga
     return found._replace(x=found.x + columns[0], y=found.y + rows[0])
 
 
+def _out_of_troughs(merged: Merged, plane: _Plane, settings: CatalogueSettings) -> tuple[Merged, int]:
+    """Leave out what stands out of the noise but not of the sidelobes around it; say how many that are."""
+    row, column = _nearest_pixels(merged, plane)
+    noise = trough_depth(plane.pixels, plane.beam)[row, column] / settings.trough_sigma
+    stays = merged.peak > settings.peak_sigma * noise
+    left_out = int(np.count_nonzero(~stays))
+    if left_out:
+        log.info("%d sources are no higher than the troughs around them are deep, and left out", left_out)
+    return Merged(*(values[stays] for values in merged)), left_out
+
+
+def _nearest_pixels(merged: Merged, plane: _Plane) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns in which sources are."""
+    n_dec, n_ra = plane.pixels.shape
+    row, column = np.rint(merged.y).astype(np.int64), np.rint(merged.x).astype(np.int64)
+    return np.clip(row, 0, n_dec - 1), np.clip(column, 0, n_ra - 1)
+
+
 def _columns(
     merged: Merged, plane: _Plane, header: ImageHeader, settings: CatalogueSettings
 ) -> dict[str, NDArray[Any] | list[Any]]:
     """Every column of the table; what follows is in arcsec and degrees on the sky."""
     n = len(merged.x)
-    row = np.clip(np.rint(merged.y).astype(int), 0, plane.pixels.shape[0] - 1)
-    column = np.clip(np.rint(merged.x).astype(int), 0, plane.pixels.shape[1] - 1)
+    row, column = _nearest_pixels(merged, plane)
     rms = merged.rms if plane.rms is None else np.asarray(plane.rms[row, column], np.float64)
     pb = np.ones(n) if plane.pb is None else _bilinear(plane.pb, merged.x, merged.y)
     snr = merged.peak / rms
@@ -236,6 +258,7 @@ def _meta(sky: SkyImage, settings: CatalogueSettings, image: str) -> dict[str, A
         "finder": f"PyBDSF {version('bdsf')}",
         "island_sigma": settings.island_sigma,
         "peak_sigma": settings.peak_sigma,
+        "trough_sigma": settings.trough_sigma,
         "least_beam": settings.least_beam,
         "flux_error": settings.flux_error,
         "position_error_arcsec": settings.position_error_arcsec,

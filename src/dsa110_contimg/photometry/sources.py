@@ -5,7 +5,8 @@ of `COLUMNS`. Errors (``e_...``) are one standard deviation. ``meta`` has what h
 the fluxes are), ``beam_arcsec`` (major, minor) and ``beam_pa_deg``, ``image``, ``start_mjd``, ``middle_mjd``,
 ``end_mjd``, ``telescope``, ``ra_deg``, ``dec_deg`` and ``radius_deg`` (the image's middle, and its corners' distance),
 ``flux_error`` and ``position_error_arcsec`` (what the errors have of calibration),
-``finder`` (with its version and settings), and ``ties`` if they were applied.
+``finder`` (with its version and settings), ``ridges_left_out`` (how many stood out of the noise but not of troughs
+around them), and ``ties`` if they were applied.
 """
 
 from __future__ import annotations
