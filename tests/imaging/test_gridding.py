@@ -19,9 +19,9 @@ def uvw_m():
 
 def fringe(uvw_m, column, row):
     """Visibilities (N, C) of 1 Jy in a pixel."""
-    l, m = -GRID.offsets[column], GRID.offsets[row]
-    n = np.sqrt(1.0 - l**2 - m**2)
-    turns = (uvw_m @ [l, m, n - 1.0])[:, None] * FREQ_HZ / SPEED_OF_LIGHT
+    east, north = -GRID.offsets[column], GRID.offsets[row]
+    forward = np.sqrt(1.0 - east**2 - north**2)
+    turns = (uvw_m @ [east, north, forward - 1.0])[:, None] * FREQ_HZ / SPEED_OF_LIGHT
     return np.exp(2j * np.pi * turns)
 
 

@@ -33,9 +33,8 @@ __all__ = ["BandImage", "Cycle", "Imaged", "make_image"]
 
 log = logging.getLogger(__name__)
 
-# What an error of a source's amplitude that comes and goes with time and frequency leaves beside it in the image, at
-# most: measured, 0.01 where the beam stands still in chunks of time, 0.02 to 0.1 where it stands still for a group.
-_SIDELOBE = 0.02
+# What an error of a source's amplitude that comes and goes with time and frequency leaves beside it in the image.
+_SIDELOBE = 0.05
 # Errors of the prediction stay below these parts of the next cycle's threshold, of the noise, and of the first peak.
 _OF_THRESHOLD, _OF_NOISE, _OF_PEAK = 0.5, 0.3, 2e-4
 # A residual peak that grows by more than this is a divergence.
@@ -192,7 +191,7 @@ def _bands(
         here = samples._replace(freq_hz=samples.freq_hz[part], visibilities=samples.visibilities[:, part])
         drift = None
         if settings.drift:
-            drift = drifting_beam(observation, beam, grid, here, inside, n_chunks=settings.chunks, alpha=settings.alpha)
+            drift = drifting_beam(observation, beam, grid, here, inside, settings.alpha)
         spectrum = (here.freq_hz / (by_channel @ here.freq_hz / by_channel.sum())) ** settings.alpha
         spectrum /= by_channel @ spectrum / by_channel.sum()
         bands.append(

@@ -1,7 +1,7 @@
 """What is left of visibilities when a model is taken away, and its image.
 
 The model is degridded and subtracted piece by piece, and each piece is gridded when it is whole: there is no second
-copy of the visibilities. Within a piece the model drifts through the beam as far as that matters.
+copy of the visibilities. The model drifts through the beam as far as that matters.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dsa110_contimg.imaging.drift import Part
+from dsa110_contimg.imaging.drift import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # The most memory for residual visibilities [bytes]. Each piece costs the Fourier transforms of its own w planes.
 _PIECE_BYTES = 128 << 20
-# Parts of a model that matter little are degridded less accurately than the others, but not less than this.
+# Modes that matter little are degridded less accurately than the first, but not less than this.
 _COARSEST = 1e-2
 
 
@@ -95,24 +95,30 @@ def residual_image(band: Band, model: NDArray[np.float32], gridder: Gridder, tol
         Rms by which the visibilities' amplitudes may be wrong for the drift of the beam [Jy].
     """
     pixels = np.zeros_like(model)
-    n_degridded = 0
-    parts = [Part(_whole(band), model, None, band.spectrum, 1.0)]
+    modes = [Mode(model, band.spectrum[None], 1.0)]
     if band.drift is not None:
-        parts = band.drift.parts(model, tolerance_jy)
+        modes = band.drift.modes(model, tolerance_jy)
+    n_degridded = 0
     for piece in _pieces(_whole(band), band.freq_hz.size):
         left = np.array(band.visibilities[piece])
-        for part in parts:
-            rows = slice(max(part.rows.start, piece.start), min(part.rows.stop, piece.stop))
-            if rows.start < rows.stop:
-                image = part.image if band.drift is None else band.drift.image(part)
-                coarser = gridder._replace(epsilon=min(_COARSEST, gridder.epsilon / part.share))
-                predicted = coarser.visibilities(image, band.uvw_m[rows], band.freq_hz)
-                predicted *= part.factor
-                left[rows.start - piece.start : rows.stop - piece.start] -= predicted
-                n_degridded += 1
+        for mode in modes:
+            coarser = gridder._replace(epsilon=min(_COARSEST, gridder.epsilon / max(mode.share, gridder.epsilon)))
+            predicted = coarser.visibilities(mode.image, band.uvw_m[piece], band.freq_hz)
+            for rows, factor in zip(_integrations(band, piece), mode.factor, strict=True):
+                predicted[rows] *= factor
+                left[rows] -= predicted[rows]
+            n_degridded += 1
         pixels += gridder.image(band.uvw_m[piece], band.freq_hz, left, band.weights[piece])
     pixels /= np.float32(band.sum_weights)
     return Residual(pixels, n_degridded)
+
+
+def _integrations(band: Band, piece: slice) -> list[slice]:
+    """Rows of each integration within a piece, counted from its beginning; all in one if the beam stands still."""
+    if band.drift is None:
+        return [slice(0, piece.stop - piece.start)]
+    edges = np.clip(band.drift.edges, piece.start, piece.stop) - piece.start
+    return [slice(int(start), int(stop)) for start, stop in itertools.pairwise(edges)]
 
 
 def _whole(band: Band) -> slice:
