@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Noise that falls below so much of what it was in a major cycle was not all noise.
-_QUIETER = 0.85
+_QUIETER = 0.95
 # Extended components reach to where they are so much of what is sought.
 _EXTENDED = 0.5
 # The noise changes slowly from pixel to pixel.
