@@ -339,7 +339,7 @@ class CatalogueSettings(_Section):
     island_sigma: Number = Field(3.0, gt=0, description="Islands reach down to so many times the local noise.")
     peak_sigma: Number = Field(5.0, gt=0, description="A source peaks above so many times the local noise.")
     trough_sigma: Number = Field(
-        3.2, gt=0, description="The deepest trough around a source is taken for so many times the noise; inf: not at all."
+        3.2, gt=0, description="The deepest trough around a source counts as so many times the noise; inf: not at all."
     )
     least_beam: Number = Field(
         0.1, ge=0, lt=1, description="Sources are looked for where the primary beam is more than this."
