@@ -6,17 +6,16 @@ wrong there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.colors import AsinhNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
-from dsa110_contimg.images.fits import celestial_wcs
-from dsa110_contimg.naming import closeups_name
+from dsa110_contimg.images.fits import celestial_wcs, read_image
+from dsa110_contimg.naming import closeups_name, image_file_name
 from dsa110_contimg.photometry.sources import values
-from dsa110_contimg.qa.directories import read_planes
 from dsa110_contimg.qa.pictures import INK, NO_DATA, SOFT, flux_text, save_png
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     from dsa110_contimg.images.fits import ImageHeader
     from dsa110_contimg.photometry.sources import Sources
-    from dsa110_contimg.qa.directories import Planes
 
 #: How many sources are shown.
 SHOWN = 6
@@ -37,6 +35,13 @@ _BEAMS = 24.0
 _RESIDUAL = 8.0
 # ... and images up to so many: what is around a bright source has to be seen.
 _BRIGHT = 300.0
+
+
+class Pair(NamedTuple):
+    """What is drawn, (N, N) float32 [Jy/beam]."""
+
+    image: NDArray[np.float32]
+    residual: NDArray[np.float32]
 
 
 def draw_closeups(directory: Path, stem: str, sources: Sources) -> Path | None:
@@ -63,13 +68,13 @@ def draw_closeups(directory: Path, stem: str, sources: Sources) -> Path | None:
     """
     if not len(sources):
         return None
-    planes, header = read_planes(directory, stem)
+    image, residual = (read_image(directory / image_file_name(stem, kind)) for kind in ("image", "residual"))
     path = directory / closeups_name(stem)
-    save_png(closeups_figure(planes, header, sources), path, dpi=100)
+    save_png(closeups_figure(Pair(image.pixels, residual.pixels), image.header, sources), path, dpi=100)
     return path
 
 
-def closeups_figure(planes: Planes, header: ImageHeader, sources: Sources) -> Figure:
+def closeups_figure(planes: Pair, header: ImageHeader, sources: Sources) -> Figure:
     """Draw image above residual, for each of the sources that are brightest in the image."""
     figure = Figure(figsize=(2.05 * SHOWN, 4.7), facecolor="white")
     axes = figure.subplots(2, SHOWN, squeeze=False)

@@ -50,9 +50,14 @@ def read_planes(directory: Path, stem: str) -> tuple[Planes, ImageHeader]:
     """
     image = read_image(directory / image_file_name(stem, "image"))
     residual, rms = (read_image(directory / image_file_name(stem, kind)).pixels for kind in ("residual", "rms"))
-    others = (directory / image_file_name(stem, kind) for kind in ("pb", "psf"))
-    pb, psf = (read_image(path).pixels if path.exists() else None for path in others)
+    pb, psf = (read_if_there(directory, stem, kind) for kind in ("pb", "psf"))
     return Planes(image.pixels, residual, rms, pb, psf), image.header
+
+
+def read_if_there(directory: Path, stem: str, kind: str) -> NDArray[np.float32] | None:
+    """Read the pixels of one kind of image; None if it was not made."""
+    path = directory / image_file_name(stem, kind)
+    return read_image(path).pixels if path.exists() else None
 
 
 def read_facts(path: Path) -> dict[str, Any]:

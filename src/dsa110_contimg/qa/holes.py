@@ -54,11 +54,11 @@ def count_holes(
     beam_pixels : float
         Width of the beam at half maximum [pixels].
     """
-    there = where & np.isfinite(image) & (rms > 0.0)
-    level = np.where(there, SIGMA * rms, np.inf)
-    brightness = np.where(there, image, 0.0)
+    # A comparison with NaN is false.
+    with np.errstate(invalid="ignore"):
+        significance = np.divide(image, rms, out=np.zeros_like(image), where=where & (rms > 0.0))
     step = max(1, round(beam_pixels / 2.0))
-    number, peaks = (_islands(above, step) for above in (-brightness > level, brightness > level))
+    number, peaks = (_islands(above, step) for above in (significance < -SIGMA, significance > SIGMA))
     return Holes(number, peaks, max(0, number - _BY_CHANCE) / peaks if peaks else None)
 
 

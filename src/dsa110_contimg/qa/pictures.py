@@ -33,7 +33,7 @@ def save_png(figure: Figure, path: Path, dpi: int = 110) -> None:
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=dpi, pil_kwargs={"compress_level": 0})
     with Image.open(drawn) as coloured:
-        picture = coloured.convert("RGB").quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        picture = coloured.convert("RGB").quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     with output_errors(path):
         picture.save(path, optimize=False, compress_level=6)
 

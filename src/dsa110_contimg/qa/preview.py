@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from astropy.time import Time
@@ -17,10 +17,10 @@ from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
 
-from dsa110_contimg.images.fits import celestial_wcs
-from dsa110_contimg.naming import preview_name
+from dsa110_contimg.images.fits import celestial_wcs, read_image
+from dsa110_contimg.naming import image_file_name, preview_name
 from dsa110_contimg.photometry.sources import values
-from dsa110_contimg.qa.directories import read_planes, stem_of
+from dsa110_contimg.qa.directories import read_if_there, stem_of
 from dsa110_contimg.qa.pictures import INK, NO_DATA, POWER, SOFT, SOURCE, VERDICTS, flux_text, save_png
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from dsa110_contimg.images.fits import ImageHeader
     from dsa110_contimg.photometry.sources import Sources
-    from dsa110_contimg.qa.directories import Planes
     from dsa110_contimg.qa.quality import Quality
 
 # About the pixels of the picture; more of the image's are averaged.
@@ -40,6 +39,16 @@ _SOFT = 5.0
 _SCALE_BARS_ARCMIN = (1, 2, 5, 10, 20, 30, 60, 120, 300)
 _BEAM_PIXELS = 40.0
 _LABELLED = 5
+# Every so many pixels are enough for what is smooth.
+_STEP = 4
+
+
+class Seen(NamedTuple):
+    """What is drawn: image and noise [Jy/beam], and the primary beam, (N, N) float32; None where there is none."""
+
+    image: NDArray[np.float32]
+    rms: NDArray[np.float32] | None
+    pb: NDArray[np.float32] | None
 
 
 def draw_preview(
@@ -72,15 +81,16 @@ def draw_preview(
     OutputError
         The picture cannot be written.
     """
-    planes, header = read_planes(directory, stem)
-    figure = preview_figure(planes, header, sources=sources, quality=quality)
+    image = read_image(directory / image_file_name(stem, "image"))
+    planes = Seen(image.pixels, *(read_if_there(directory, stem, kind) for kind in ("rms", "pb")))
+    figure = preview_figure(planes, image.header, sources=sources, quality=quality)
     path = directory / preview_name(stem)
     save_png(figure, path)
     return path
 
 
 def preview_figure(
-    planes: Planes,
+    planes: Seen,
     header: ImageHeader,
     *,
     sources: Sources | None = None,
@@ -122,13 +132,16 @@ def binned(image: NDArray[np.float32], step: int) -> NDArray[np.float32]:
     return np.asarray(squares.mean(axis=(1, 3)), dtype=np.float32)
 
 
-def _shape(planes: Planes) -> tuple[int, int]:
+def _shape(planes: Seen) -> tuple[int, int]:
     return planes.image.shape[0], planes.image.shape[1]
 
 
-def _usual_noise(planes: Planes) -> float:
+def _usual_noise(planes: Seen) -> float:
     """Noise that tells the scale of brightness [Jy/beam]: never zero."""
-    good = planes.rms[np.isfinite(planes.rms) & (planes.rms > 0.0)]
+    if planes.rms is None:
+        return 1.0
+    some = planes.rms[::_STEP, ::_STEP]
+    good = some[np.isfinite(some) & (some > 0.0)]
     return float(np.median(good)) if good.size else 1.0
 
 
@@ -144,7 +157,7 @@ def _draw_power(axes: WCSAxes, pb: NDArray[np.float32] | None) -> None:
         axes.clabel(drawn, fmt=lambda level: f"{level:.0%}", fontsize=8)
 
 
-def _draw_sources(axes: WCSAxes, header: ImageHeader, planes: Planes, sources: Sources) -> None:
+def _draw_sources(axes: WCSAxes, header: ImageHeader, planes: Seen, sources: Sources) -> None:
     wcs = celestial_wcs(header, _shape(planes))
     x, y = wcs.all_world2pix(values(sources, "ra"), values(sources, "dec"), 0)
     apparent, flux = values(sources, "apparent_peak"), values(sources, "flux")
@@ -167,7 +180,7 @@ def _draw_sources(axes: WCSAxes, header: ImageHeader, planes: Planes, sources: S
     axes.set_ylim(-0.5, planes.image.shape[0] - 0.5)
 
 
-def _draw_beam(axes: WCSAxes, header: ImageHeader, planes: Planes) -> None:
+def _draw_beam(axes: WCSAxes, header: ImageHeader, planes: Seen) -> None:
     """Draw the restoring beam in the lower left corner, larger than it is where it would be a dot."""
     beam, size = header.beam, max(planes.image.shape)
     major, minor = (axis / header.cell_deg for axis in (beam.major_deg, beam.minor_deg))
@@ -183,7 +196,7 @@ def _draw_beam(axes: WCSAxes, header: ImageHeader, planes: Planes) -> None:
     _write(axes, 0.025 * size + box, 0.02 * size, text + (f"\ndrawn {times} times larger" if times > 1 else ""))
 
 
-def _draw_scale(axes: WCSAxes, header: ImageHeader, planes: Planes) -> None:
+def _draw_scale(axes: WCSAxes, header: ImageHeader, planes: Seen) -> None:
     """Draw a bar that is about a fifth of the width."""
     rows, columns = planes.image.shape
     fitting = [arcmin for arcmin in _SCALE_BARS_ARCMIN if arcmin / 60 / header.cell_deg < 0.22 * columns]
