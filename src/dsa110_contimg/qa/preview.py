@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from astropy.time import Time
 from astropy.visualization.wcsaxes import WCSAxes
 from matplotlib import colormaps
 from matplotlib.colors import AsinhNorm
@@ -18,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
 
 from dsa110_contimg.images.fits import celestial_wcs, read_image
-from dsa110_contimg.naming import image_file_name, preview_name
+from dsa110_contimg.naming import group_id_from_mjd, image_file_name, preview_name
 from dsa110_contimg.photometry.sources import values
 from dsa110_contimg.qa.directories import read_if_there, stem_of
 from dsa110_contimg.qa.pictures import INK, NO_DATA, POWER, SOFT, SOURCE, VERDICTS, flux_text, save_png
@@ -227,7 +226,7 @@ def _draw_coordinates(axes: WCSAxes) -> None:
 def _write_title(
     figure: Figure, header: ImageHeader, quality: Quality | None, rms_jy: float, n_sources: int | None
 ) -> None:
-    when = str(Time(header.start_mjd, format="mjd", scale="utc").iso)[:19]
+    when = group_id_from_mjd(header.start_mjd).replace("T", " ")
     figure.text(0.085, 0.962, f"DSA-110  {when} UTC", fontsize=14, weight="bold", color=INK)
     parts = [
         f"{header.freq_hz / 1e6:.0f} MHz, {header.bandwidth_hz / 1e6:.0f} MHz wide",
