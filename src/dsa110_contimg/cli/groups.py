@@ -10,6 +10,8 @@ from dsa110_contimg.cli.lazy import LightGroup
 from dsa110_contimg.cli.ledger import OutputDir, StateDir, open_existing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dsa110_contimg.ledger.records import GroupHistory
 
 app = typer.Typer(cls=LightGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -175,7 +177,20 @@ def _print(history: "GroupHistory") -> None:
             typer.echo(f"    log: {attempt.log_path}")
     for product in history.products:
         typer.echo(f"  product  {product.path}" + ("  (retired)" if product.retired_utc else ""))
+        if product.kind == "images" and product.path.is_dir():
+            _print_quality(product.path)
     for decision in history.decisions:
         typer.echo(f"  decision {decision.when_utc:%FT%TZ}  {decision.what.value} by {decision.who}: {decision.why}")
     for event in history.events:
         typer.echo(f"  event    {event.when_utc:%FT%TZ}  {event.kind}: {event.text}")
+
+
+def _print_quality(directory: "Path") -> None:
+    """Say what the images in a directory are worth, and where the page about them is."""
+    import json
+
+    for path in sorted(directory.glob("*-quality.json")):
+        said = json.loads(path.read_text())
+        typer.echo(f"    {said['verdict']}" + "".join(f"; {reason}" for reason in said["reasons"]))
+    for page in sorted(directory.glob("*-report.html")):
+        typer.echo(f"    report: {page}")
