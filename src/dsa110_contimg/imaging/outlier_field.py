@@ -28,6 +28,8 @@ _GAIN, _ITERATIONS = 0.2, 600
 _DEPTH, _NOISES = 0.02, 5.0
 # A peak that has grown by so much since it was least is a divergence.
 _GROWTH = 1.2
+# How near to an outlier nothing is cleaned [rad].
+_BESIDE_RAD = np.radians(12 / 60)
 # Components that are no farther apart are one source [pixels].
 _TOGETHER = 3
 _MOST_PLACES = 8
@@ -60,7 +62,7 @@ class Field(NamedTuple):
     flux_jy: NDArray[np.float64]
 
 
-def find_field(data: Visibilities, grid: Grid, least_jy: float) -> Field:
+def find_field(data: Visibilities, grid: Grid, least_jy: float, outliers: NDArray[np.float64]) -> Field:
     """Image the samples and clean the image, a little.
 
     Parameters
@@ -72,6 +74,8 @@ def find_field(data: Visibilities, grid: Grid, least_jy: float) -> Field:
     least_jy : float
         Sources that are brighter, up to `_MOST_PLACES`, are told apart: the beam drifts across them, so that they are
         to be solved for as the outliers are [Jy].
+    outliers : (S, 3) float64
+        (l, m, n - 1) of the outliers: beside them nothing is cleaned, or it would take of what is theirs.
     """
     n_pixels = min(grid.n_pixels, _MOST_PIXELS)
     coarse = Grid(n_pixels, grid.cell_rad * grid.n_pixels / n_pixels, grid.magnification)
@@ -87,7 +91,11 @@ def find_field(data: Visibilities, grid: Grid, least_jy: float) -> Field:
     gridder = Gridder(coarse, _EPSILON, data.threads)
     dirty = gridder.image(uvw_m, freq_hz, samples.visibilities[rows, ::step], weights) / np.float32(total)
     psf = gridder.psf(uvw_m, freq_hz, weights) / np.float32(total)
-    model = _clean(dirty, psf)
+    m, l = coarse.offsets[:, None], -coarse.offsets  # noqa: E741 - the direction cosine
+    is_open = np.ones(dirty.shape, dtype=np.float32)
+    for outlier in outliers:
+        is_open[(l - outlier[0]) ** 2 + (m - outlier[1]) ** 2 < _BESIDE_RAD**2] = 0.0
+    model = _clean(dirty, psf, is_open)
     noise = 1.4826 * float(np.median(abs(dirty))) * np.sqrt(total)
     return Field(coarse, model, noise, *_take_brightest(model, coarse, least_jy))
 
@@ -132,14 +140,16 @@ def _take_brightest(
     return np.array(places).reshape(-1, 3), np.array(flux_jy)
 
 
-def _clean(residual: NDArray[np.float32], psf: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Take components from an image, in place; their image (N, N)."""
+def _clean(
+    residual: NDArray[np.float32], psf: NDArray[np.float32], is_open: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Take components from an image where it is open (1, else 0), in place; their image (N, N)."""
     n = residual.shape[0]
     model = np.zeros_like(residual)
     noise = 1.4826 * float(np.median(abs(residual)))
     least, depth = np.inf, 0.0
     for iteration in range(_ITERATIONS):
-        row, column = divmod(int(np.argmax(abs(residual))), n)
+        row, column = divmod(int(np.argmax(abs(residual) * is_open)), n)
         value = residual[row, column]
         size = float(abs(value))
         if iteration == 0:

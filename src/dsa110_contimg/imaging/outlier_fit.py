@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 _EARTH_RAD_S = 2 * np.pi * 1.00273781191135448 / 86400.0
 _DAYS = 86400.0
 # Products of columns are added up in about so many channels, which then stand for their neighbours.
-_LOOKED_CHANNELS = 16
+_LOOKED_CHANNELS = 64
 # Directions of the solution with less than this of the largest eigenvalue are not in the data.
-_LEAST_EIGENVALUE = 1e-7
+_LEAST_EIGENVALUE = 1e-5
 # A sample of which no more is left is lost.
 _LOST = 1e-3
 

@@ -166,8 +166,8 @@ class _Source:
 
     @property
     def middle(self) -> NDArray[np.float64]:
-        """(l, m, n - 1) at mid-time."""
-        return np.asarray(self.middles[self.middles.shape[0] // 2])
+        """(l, m, n - 1) at mid-time, (3,)."""
+        return np.asarray(self.middles[self.middles.shape[0] // 2, 0])
 
     @property
     def likely_gain(self) -> NDArray[np.complex64]:
@@ -302,8 +302,10 @@ class _Subtraction:
         if self._field is not None:
             add_field(self.data, self._field, 1.0)
             self._field = None
-        least_jy = _OF_BRIGHTEST * max(source.flux_jy for source in self.sources if source.is_in)
-        field = find_field(self.data, self._outliers.grid, least_jy)
+        there = [source for source in self.sources if source.is_in]
+        least_jy = _OF_BRIGHTEST * max(source.flux_jy for source in there)
+        places = np.array([source.middle for source in there])
+        field = find_field(self.data, self._outliers.grid, least_jy, places)
         self.in_field += _told_apart(field, self.in_field, self._observation, self.data, self._beam)
         if keep:
             self._field = field
