@@ -37,13 +37,14 @@ _RESOLVED_SIGMA = 3.0
 
 
 class _Plane(NamedTuple):
-    """What is looked at: the image, not a number where nothing is to be found; its noise; the primary beam; the beam.
+    """What is looked at: the image, its noise, the depth of troughs around each pixel, the primary beam, and the beam.
 
-    Planes are (n_dec, n_ra); the beam is in pixels.
+    Planes are (n_dec, n_ra), the image not a number where nothing is to be found; the beam is in pixels.
     """
 
     pixels: NDArray[np.float32]
     rms: NDArray[np.floating] | None
+    troughs: NDArray[np.float64]
     pb: NDArray[np.floating] | None
     beam: PixelBeam
 
@@ -106,7 +107,8 @@ def _plane(
         wanted &= pb > settings.least_beam
     cell = header.cell_deg
     beam = PixelBeam(header.beam.major_deg / cell, header.beam.minor_deg / cell, header.beam.pa_deg)
-    return _Plane(np.where(wanted, pixels, np.float32(np.nan)), rms, pb, beam)
+    looked_at = np.where(wanted, pixels, np.float32(np.nan))
+    return _Plane(looked_at, rms, trough_depth(looked_at, beam), pb, beam)
 
 
 def _fit(plane: _Plane, settings: CatalogueSettings, scratch: Path | None) -> Gaussians:
@@ -116,9 +118,11 @@ def _fit(plane: _Plane, settings: CatalogueSettings, scratch: Path | None) -> Ga
     if not rows.size:
         rows = columns = np.zeros(1, np.int64)
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    # With what the troughs tell, islands end before the sidelobes around them, of which Gaussians would be made.
+    noise = None if plane.rms is None else np.maximum(plane.rms, plane.troughs / settings.trough_sigma)
     found = fit_gaussians(
         plane.pixels[window],
-        None if plane.rms is None else plane.rms[window],
+        None if noise is None else noise[window],
         plane.beam,
         island_sigma=settings.island_sigma,
         peak_sigma=settings.peak_sigma,
@@ -131,7 +135,7 @@ def _fit(plane: _Plane, settings: CatalogueSettings, scratch: Path | None) -> Ga
 def _out_of_troughs(merged: Merged, plane: _Plane, settings: CatalogueSettings) -> tuple[Merged, int]:
     """Leave out what stands out of the noise but not of the sidelobes around it; say how many that are."""
     row, column = _nearest_pixels(merged, plane)
-    noise = trough_depth(plane.pixels, plane.beam)[row, column] / settings.trough_sigma
+    noise = plane.troughs[row, column] / settings.trough_sigma
     stays = merged.peak > settings.peak_sigma * noise
     left_out = int(np.count_nonzero(~stays))
     if left_out:
