@@ -140,7 +140,7 @@ def image_group(
     if collected.difference is not None:
         difference = _dirty(collected.difference, observation, grid, settings, beam).image
     figures = {
-        "averaging": collected.plan.as_json(),
+        "averaging": collected.plan.as_json() | {"noise_scale": collected.noise_scale},
         "outliers": removed.as_json(),
         "surroundings": surroundings(observation),
         "read_seconds": round(read_s, 2),
