@@ -2,9 +2,9 @@
 
 Cleaning has two phases (Offringa & Smirnov 2017, section 2.3). First components are found wherever the residual stands
 out of the local noise (`auto_mask`); then also deeper, where there are components already (`auto_threshold`). The
-second phase begins when the first reached its threshold and the noise has stopped falling: sidelobes of bright sources
-pass for noise in the beginning, and what they hide is not given up; nor is it later, if the noise falls again. A mask
-that is given (a seed) is cleaned deep from the beginning. A major cycle has one threshold: deeper ones wait for true
+second phase begins when the first reached its threshold, and ends when the noise has stopped falling: sidelobes of
+bright sources pass for noise in the beginning, and what they hide is found as soon as it stands out. A mask that is
+given (a seed) is cleaned deep from the beginning. A major cycle has one threshold: deeper ones wait for true
 residuals.
 """
 
@@ -165,15 +165,13 @@ class Deconvolver:
     def _goes_on(self, residuals: NDArray[np.float32], models: NDArray[np.float32], noise: NDArray[np.float32]) -> bool:
         """Decide what follows when all that stood out of the noise is gone: less noise, a mask, or the end."""
         quieter = self._noise(residuals)
+        if not self.masked:
+            self._components = self._found(models, quieter)
+            return bool(self._above(residuals, self._thresholds(quieter)).any())
+        if self._components is not None:
+            self._components = self._found(models, quieter)
         some = np.s_[::_NOISE_STEP, ::_NOISE_STEP]
-        fell = bool(np.median(quieter[some]) < _QUIETER * np.median(noise[some]))
-        if self.masked:
-            self._components = self._components if self._components is None else self._found(models, quieter)
-            return fell
-        if fell:
-            return True
-        self._components = self._found(models, quieter)
-        return bool(self._above(residuals, self._thresholds(quieter)).any())
+        return bool(np.median(quieter[some]) < _QUIETER * np.median(noise[some]))
 
     def _found(self, models: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Mark the pixels with components; with extended ones, where they are as bright as what is sought."""
@@ -209,10 +207,13 @@ class Deconvolver:
 
         radler takes the pixel that is highest relative to its threshold. Near a bright source the noise is its own
         sidelobes: if thresholds there were much higher, sidelobes far away would be taken for it. So thresholds differ
-        by a small factor only, and what does not stand out of its own noise now is not cleaned now, unless it is wide.
+        by a small factor only. What does not stand out of its own noise now is not cleaned now, unless it is wide, or
+        there are components already.
         """
         if self._settings.multiscale:
             return np.where(thresholds < _NEVER, np.clip(thresholds, base, _RANGE_OF_SCALES * base), thresholds)
+        for known in (self._components, self._seed):
+            above = above if known is None else above | known
         return np.where(above, np.clip(thresholds, base, _RANGE * base), np.float32(_NEVER))
 
     def _run(
