@@ -240,7 +240,7 @@ def _subtract_from_all(data: Visibilities, thinned: Visibilities, source: _Sourc
     # What was found of the same shape in several rounds is one.
     parts: list[tuple[Points, dict[int, NDArray[np.complex64]]]] = []
     for taken in source.taken:
-        if not parts or parts[-1][0].flux.size != taken.points.flux.size:
+        if not parts or not np.array_equal(parts[-1][0].flux, taken.points.flux):
             parts.append((taken.points, {}))
         found = parts[-1][1]
         for column, gain in zip(taken.columns, taken.gains, strict=True):
