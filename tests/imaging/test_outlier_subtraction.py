@@ -61,3 +61,22 @@ def test_no_outliers_no_work(tmp_path):
     case = make_case(tmp_path, FIELD, [(1.3, 0.5, 5.0)], settings=off)
     assert case.subtracted.sources == ()
     assert np.array_equal(case.after.visibilities, case.before.visibilities)
+
+
+def test_cassiopeia_is_more_than_a_point(tmp_path):
+    """A shell of knots at her place, 3.5' across."""
+    angle, radius_deg = np.linspace(0.0, 2 * np.pi, 24, endpoint=False), 1.75 / 60
+    knots_jy = 1700 / 24 * np.random.default_rng(0).uniform(0.5, 1.5, 24)
+    # East and north of where the dishes point when this begins, as direction cosines.
+    middle_deg = (0.3487, 4.3909)
+    shell = [
+        (middle_deg[0] + radius_deg * np.sin(a), middle_deg[1] + radius_deg * np.cos(a), flux_jy)
+        for a, flux_jy in zip(angle, knots_jy, strict=True)
+    ]
+    case = make_case(tmp_path, FIELD, shell, known=False, start_mjd=60953.2610, n_times=12, step=2)
+    (only,) = found(case).values()
+    assert only.name == "Cassiopeia A"
+    assert only.n_points > 20
+    assert only.fitted_jy == pytest.approx(only.expected_jy, rel=0.1)
+    assert case.left(case.after) < 0.06 * case.left(case.before)
+    assert case.flux_jy(case.after, 0) == pytest.approx(case.flux_jy(case.alone, 0), rel=0.01)
