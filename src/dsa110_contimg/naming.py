@@ -316,7 +316,7 @@ def image_record_name(stem: str) -> str:
 
 
 def sources_stem(stem: str) -> str:
-    """Begin the names of the tables of an image's sources: ``STEM-sources``, to which ``.ecsv`` and others are added."""
+    """Begin the names of the tables of an image's sources: ``STEM-sources``, before ``.ecsv`` and others."""
     return f"{stem}-sources"
 
 

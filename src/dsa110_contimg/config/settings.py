@@ -314,7 +314,9 @@ class ImageSettings(_Section):
     )
     beam: str = Field("airy", description="Primary beam: airy, tapered, gaussian:FWHM (deg, 1.4 GHz), or a file.")
     drift: bool = Field(True, description="Whether the model drifts through the beam as the sky does.")
-    chunks: Count = Field(8, ge=1, description="Pieces of time over whose edges nothing is averaged, for the beam drifts.")
+    chunks: Count = Field(
+        8, ge=1, description="Pieces of time; nothing is averaged over their edges, as the beam drifts."
+    )
     alpha: Number = Field(-0.7, description="Spectral index that components have if their spectrum is not solved for.")
     outliers: bool = Field(True, description="Whether bright sources outside of the image are subtracted.")
     outlier_jy: Number = Field(
