@@ -5,6 +5,7 @@ import pytest
 
 from dsa110_contimg.config.settings import ImageSettings
 from dsa110_contimg.errors import UsageError
+from dsa110_contimg.imaging.cycle import make_image
 from dsa110_contimg.imaging.field import choose_grid, edge_radius
 from dsa110_contimg.imaging.primary_beam import average_power
 from dsa110_contimg.telescope.beams import AiryBeam, GaussianBeam
@@ -30,12 +31,21 @@ def test_the_beams_edge_is_the_images(field):
     assert grid.magnification == field.observation.aberration_scale
 
 
-def test_three_pixels_across_the_finest_fringe(field):
+def test_three_pixels_or_more_across_the_finest_fringe(field):
     grid = choose_grid(field.observation, ImageSettings(size=64), BEAM)
     fringe_rad = 299792458.0 / field.observation.freq_hz.max() / field.observation.longest_baseline_m
     arcsec = np.degrees(grid.cell_rad) * 3600
-    assert 3.0 <= fringe_rad / grid.cell_rad < 4.0
+    assert 3.0 <= fringe_rad / grid.cell_rad < 12.0
     assert arcsec == pytest.approx(round(2 * arcsec) / 2)
+
+
+@pytest.mark.parametrize("stations", [range(1, 30), range(1, 52), (*range(1, 30), 110, 117)])
+def test_four_pixels_across_the_beam(stations):
+    field = sampled_field([(0, 0)], [1.0], every=256, stations=tuple(stations), n_times=2)
+    settings = ImageSettings(size=256, iterations=0)
+    grid = choose_grid(field.observation, settings, BEAM)
+    beam = make_image(field.samples, field.observation, grid, settings, beam=BEAM).beam
+    assert np.radians(beam.minor_deg) / grid.cell_rad > 4.0
 
 
 def test_shorter_baselines_need_larger_pixels(field):

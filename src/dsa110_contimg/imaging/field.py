@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _SMALLEST = 64
 # Pixels across the finest fringe: what a third of it does not show, the PSF's fit cannot use either.
 _PIXELS_A_FRINGE = 3.0
+# Pixels across the beam: components on a coarser lattice come out faint, and beside their places.
+_PIXELS_A_BEAM = 4.0
+# Robust weighting makes the beam so much narrower than a Gaussian's; the angles that are tried; |x| at its median.
+_NARROWER = 0.7
+_ANGLES = 18
+_MEDIAN_OF_GAUSSIAN = 0.6745
 # Pixel sizes that are chosen are multiples of this [arcsec].
 _ROUND_ARCSEC = 0.5
 # How finely, and how far, the edge of the beam is looked for, in direction cosines.
@@ -64,7 +70,9 @@ def choose_grid(observation: Observation, settings: ImageSettings, beam: BeamMod
 
 
 def finest_cell_rad(observation: Observation, settings: ImageSettings) -> float:
-    """Pixel size: the settings', or a third of the finest fringe of the baselines that are used [rad].
+    """Pixel size: the settings', or a third of the finest fringe of the baselines that are used, or less [rad].
+
+    Less where the longest baselines are not much longer than the others: then the beam is no wider than a few fringes.
 
     Raises
     ------
@@ -79,13 +87,34 @@ def finest_cell_rad(observation: Observation, settings: ImageSettings) -> float:
     if longest_m <= 0.0:
         raise UsageError("there are no two antennas at work", remedy="give the pixel size")
     fringe_rad = SPEED_OF_LIGHT / float(observation.freq_hz.max()) / longest_m
-    cell_arcsec = np.degrees(fringe_rad) * 3600.0 / _PIXELS_A_FRINGE
+    finest_rad = min(fringe_rad / _PIXELS_A_FRINGE, _beam_rad(observation, longest_m) / _PIXELS_A_BEAM)
+    cell_arcsec = np.degrees(finest_rad) * 3600.0
     if settings.taper_arcsec is not None:
         # A tapered beam is wider, and so may its pixels be: four across it.
         cell_arcsec = max(cell_arcsec, settings.taper_arcsec / 4.0)
     if cell_arcsec > _ROUND_ARCSEC:
         cell_arcsec = np.floor(cell_arcsec / _ROUND_ARCSEC) * _ROUND_ARCSEC
     return float(np.radians(cell_arcsec / 3600.0))
+
+
+def _beam_rad(observation: Observation, longest_m: float) -> float:
+    """Width of the narrow axis of the beam that most baselines make, FWHM [rad].
+
+    It is that of a Gaussian in the uv plane with their median length along the axis on which it is greatest: a
+    Gaussian of width s has the transform exp(-2 (pi s x)^2), and so a FWHM of sqrt(8 ln 2) / (2 pi s).
+    """
+    middle = observation.times_mjd[[observation.times_mjd.size // 2]]
+    uv_m = observation.uvw_m(middle)[0, :, :2]
+    uv_m = uv_m[np.hypot(*uv_m.T) <= longest_m]
+    if not uv_m.size:
+        return np.inf
+    angles = np.linspace(0.0, np.pi, _ANGLES, endpoint=False)
+    along_m = np.abs(uv_m @ np.stack([np.cos(angles), np.sin(angles)]))
+    width_m = float(np.median(along_m, axis=0).max()) / _MEDIAN_OF_GAUSSIAN
+    if width_m <= 0.0:
+        return np.inf
+    wavelength_m = SPEED_OF_LIGHT / float(observation.freq_hz.max())
+    return _NARROWER * float(np.sqrt(8 * np.log(2)) / (2 * np.pi)) * wavelength_m / width_m
 
 
 def edge_radius(observation: Observation, beam: BeamModel, level: float) -> float:
