@@ -74,8 +74,8 @@ def main() -> int:
             drop_in(places.telescope / str(number), places.incoming)
             out.print(f"  {clock(begun)}  group {group_id(night.starts[number])} has come in")
         finished = daemon.wait_for(len(night.starts), begun)
-        run("status", "--state", places.state)
-        run("drain", "--state", places.state)
+        run("--settings", places.settings, "status")
+        run("--settings", places.settings, "drain")
 
     if not finished:
         return fail(places)
