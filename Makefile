@@ -41,6 +41,8 @@ bench: $(DEV_STAMP)  ## time a full group, ours and the peer's side by side; and
 	@$(PY) benchmarks/bench_flag.py
 	@echo "== bench: solve a full calibrator group, and apply"
 	@$(PY) benchmarks/bench_calibrate.py
+	@echo "== bench: image a full group (minutes; needs WSClean for the peer), and take its files to a catalogue"
+	@$(PY) benchmarks/bench_image.py --wide
 	@echo "== bench: the stream, and the ledger with 100,000 groups (minutes)"
 	@$(PY) benchmarks/bench_stream.py
 	@$(PY) benchmarks/bench_ledger.py
