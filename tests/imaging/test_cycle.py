@@ -63,6 +63,16 @@ def test_a_model_that_stands_still_leaves_a_percent(field, seed):
     assert {cycle.degridded for cycle in imaged.cycles} == {1}
 
 
+@pytest.mark.parametrize("error", [1.0, 0.9])
+def test_a_model_to_begin_with_needs_one_cycle(field, seed, noise_free, error):
+    settings = settings_of(major_cycles=1, auto_mask=1000.0, auto_threshold=0.1)
+    start = error * noise_free.model
+    imaged = make_image(field.samples, field.observation, field.grid, settings, mask=seed, start=start, beam=BEAM)
+    assert len(imaged.cycles) <= 1
+    for row, column in zip(field.rows, field.columns, strict=True):
+        assert imaged.image[row, column] == pytest.approx(noise_free.image[row, column], rel=5e-3)
+
+
 def test_noise_stays_noise(seed):
     noisy = sampled_field(OFFSETS, FLUX_JY, stations=CORE[::2], every=96, n_pixels=320, cell_arcsec=25.0, noise_jy=2.0)
     settings = settings_of(major_cycles=5, weighting="briggs", robust=0.0)

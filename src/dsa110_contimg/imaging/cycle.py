@@ -50,6 +50,7 @@ def make_image(
     settings: ImageSettings,
     *,
     mask: NDArray[np.bool_] | None = None,
+    start: NDArray[np.float32] | None = None,
     beam: BeamModel,
 ) -> Imaged:
     """Image samples: weigh, grid, and clean in major cycles.
@@ -66,6 +67,8 @@ def make_image(
         Weighting, cleaning, sub-bands, drift.
     mask : (N, N) bool ndarray, optional
         Where components are allowed from the beginning.
+    start : (N, N) float32, optional
+        A model to begin with: apparent flux densities [Jy], the same in all sub-bands.
     beam : BeamModel
         The primary beam.
 
@@ -92,10 +95,15 @@ def make_image(
     bands = _bands(samples, weights, observation, grid, settings, beam)
     shares = np.array([band.sum_weights for band in bands]) / total
     psfs = np.array([psf_image(band, gridder) for band in bands])
-    residuals = np.array([dirty_image(band, gridder) for band in bands])
+    if start is None:
+        residuals = np.array([dirty_image(band, gridder) for band in bands])
+        models = np.zeros_like(residuals)
+    else:
+        tolerance = _OF_PEAK * float(np.abs(start).max()) / _SIDELOBE
+        residuals = np.array([residual_image(band, start, gridder, tolerance).image for band in bands])
+        models = np.repeat(np.asarray(start, dtype=np.float32)[None], len(bands), axis=0)
     psf = _mean(psfs, shares)
     restoring = fit_beam(psf, grid.cell_rad)
-    models = np.zeros_like(residuals)
     deconvolver = Deconvolver(
         settings, psfs, _edges_hz(bands, samples.channel_width_hz), shares * total, grid.cell_rad, restoring, mask
     )
@@ -135,8 +143,8 @@ def _clean(
 ) -> tuple[tuple[Cycle, ...], bool]:
     """Run the major cycles; residuals and models (K, N, N) change in place, and at the end belong together."""
     cycles: list[Cycle] = []
-    first_peak, noise = _figures(_mean(residuals, shares))
-    peak = first_peak
+    peak, noise = _figures(_mean(residuals, shares))
+    first_peak = max(peak, float(np.abs(models).max()))
     if settings.iterations == 0 or first_peak == 0.0:
         return (), False
     for number in range(1, settings.major_cycles + 1):
