@@ -86,7 +86,7 @@ def test_all_that_belongs_to_an_image_is_published_with_it(calm):
     assert high.freq_hz - low.freq_hz == pytest.approx(93.75e6, rel=0.05)
     cards = fits.getheader(directory / image_name(gid, "pbcor"))
     assert cards["GROUP"] == gid
-    assert cards["CALSET"].startswith(compact(outcomes[1]["group"]) + "_3C48")
+    assert cards["CALSET1"].startswith(compact(outcomes[1]["group"]) + "_3C48")
     assert any("dsa110-contimg" in line for line in cards["HISTORY"])
 
 
