@@ -47,7 +47,7 @@ GROUP_S = 309.0
 START_MJD, DEC_DEG = 60953 + 12.5 / 24, 54.5734
 N_SOURCES, RADIUS_DEG, APART_DEG, ALPHA = 100, 1.5, 0.06, -0.7
 FAINTEST_JY, BRIGHTEST_JY = 1e-3, 10.0
-FULL, QUICK = {"size": 2048, "cell": 6.0}, {"size": 512, "cell": 24.0}
+FULL, QUICK = {"size": 2048, "cell": 6.0}, {"size": 320, "cell": 15.0}
 CYCLES = 5
 STAGES = ("convert", "flag", "image", "catalogue", "report")
 COLUMNS = (
@@ -127,7 +127,7 @@ def make_group(data: Path, *, quick: bool) -> tuple[Path, Path]:
     if not group.exists():
         console.print(f"simulating {N_SOURCES} sources in {group}, once")
         write_sky(data / "sky.csv")
-        size = ("--antennas", "24", "--integrations", "6") if quick else ()
+        size = ("--antennas", "12", "--integrations", "4") if quick else ()
         making = data / "making"
         shutil.rmtree(making, ignore_errors=True)
         measure((*CLI, "simulate", str(making), "--sky", str(data / "sky.csv"), "--dec", str(DEC_DEG), *size))
