@@ -1,4 +1,4 @@
-"""A real FUSE mount, which can be made to hang."""
+"""A real FUSE mount, which can be made to hang, or to lose its program."""
 
 import shutil
 import signal
@@ -15,6 +15,11 @@ class Mount:
     def __init__(self, far, near, process):
         self.far, self.near, self._process = far, near, process
 
+    @property
+    def pid(self):
+        """The program behind it."""
+        return self._process.pid
+
     def hang(self):
         """Answer nobody any more."""
         self._process.send_signal(signal.SIGSTOP)
@@ -22,6 +27,11 @@ class Mount:
     def go_on(self):
         """Answer again."""
         self._process.send_signal(signal.SIGCONT)
+
+    def kill(self):
+        """End the program behind it as a crash would: the mount stays, and answers ENOTCONN."""
+        self._process.kill()
+        self._process.wait()
 
 
 @contextmanager
