@@ -58,7 +58,7 @@ def test_a_path_is_relative_to_the_working_directory(in_tmp, mounts):
 
 
 def test_without_mounts_nothing_is_known():
-    assert mount_of("/x", []) == (Path("/"), "unknown", "unknown", False, False)
+    assert mount_of("/x", []) == (Path("/"), "unknown", "unknown", False, False, "")
 
 
 @given(st.text("ab \t\\/", min_size=1))

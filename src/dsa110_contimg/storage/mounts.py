@@ -1,6 +1,6 @@
 """Which file system a path is on, and whether that is FUSE or a network's.
 
-It is read from ``/proc/self/mountinfo`` (proc(5)), which asks no file system anything and so answers for a dead one too.
+It is read from ``/proc/self/mountinfo`` (proc(5)): that asks no file system anything, and answers for a dead one too.
 The ledger, which may not import this room, reads the same lines for itself.
 """
 
@@ -38,6 +38,8 @@ class Mount(NamedTuple):
         ``.fuse_hidden*``.
     is_network : bool
         Whether the bytes are known to be on another machine.
+    device : str
+        The kernel's number of it, ``major:minor``.
     """
 
     point: Path
@@ -45,6 +47,7 @@ class Mount(NamedTuple):
     source: str
     is_fuse: bool = False
     is_network: bool = False
+    device: str = ""
 
     @property
     def kind(self) -> str:
@@ -64,7 +67,8 @@ def parse_mounts(mountinfo: str) -> list[Mount]:
             fstype = rest[0]
             is_fuse = fstype in {"fuse", "fuseblk"} or fstype.startswith("fuse.")
             network = fstype in _NETWORK or (is_fuse and fstype.partition(".")[2] in _NETWORK_BEHIND_FUSE)
-            mounts.append(Mount(Path(_unescape(fields[4])), fstype, _unescape(rest[1]), is_fuse, network))
+            point, source = Path(_unescape(fields[4])), _unescape(rest[1])
+            mounts.append(Mount(point, fstype, source, is_fuse, network, fields[2]))
     return mounts
 
 
