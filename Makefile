@@ -74,6 +74,7 @@ $(RUN_STAMP): pyproject.toml constraints.txt | $(PY)
 	@$(PIP) --no-build-isolation --editable .
 	@echo "== .venv: compiling the kernels"
 	@$(PY) -c 'from dsa110_contimg.conversion.kernels import compile_kernels; compile_kernels()'
+	@$(PY) -c 'from dsa110_contimg.flagging.compiled import compile_kernels; compile_kernels()'
 	@$(PY) -c 'from dsa110_contimg.calibration.compiled import compile_kernels; compile_kernels()'
 	@$(PY) -c 'from dsa110_contimg.imaging.compiled import compile_kernels; compile_kernels()'
 	@touch $@

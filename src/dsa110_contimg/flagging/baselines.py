@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from dsa110_contimg.flagging.hearing import SkyWindow
 
 
+# Every so many samples are enough for the median of a baseline's powers.
+_MEDIAN_STEP = 4
+
+
 class Outlook(NamedTuple):
     """What all baselines are looked at with.
 
@@ -205,7 +209,7 @@ def amplitude(coefficients: NDArray[np.complex64]) -> NDArray[np.float32]:
                     n += 1
         if n == 0:
             continue
-        median = np.median(some[:n])
+        median = np.median(some[:n:_MEDIAN_STEP])
         for t in range(n_times):
             for c in range(n_channels):
                 value = coefficients[t, c, p]

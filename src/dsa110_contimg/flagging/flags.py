@@ -93,7 +93,7 @@ def find_flags(ms: Path, settings: FlagSettings, progress: Callable[[float], obj
         if not all(polarizations):
             raise MeasurementSetError("has other correlations than XX and YY", path=ms)
         with _timed(seconds, "survey"):
-            seen = survey(opened)
+            seen = survey(opened, settings.n_workers)
         progress(0.1)
         patients = Patients(seen.antennas, info.antenna_names, polarizations)
         patients.check_presence(seen.missing, settings)

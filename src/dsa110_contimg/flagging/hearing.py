@@ -33,20 +33,24 @@ class SkyWindow(NamedTuple):
 
     Attributes
     ----------
-    sky, noise : (T, C) bool
-        In the order of the transform.
-    weights : (2, T C) float32
-        What makes means over them.
+    n_times, n_channels : int
+        T and C.
+    rates : (R,) int64
+        Rates at which there is sky, in the order of the transform.
+    near, far : (K,), (F,) int64
+        Delays at which there is sky, and those at which there is none.
     """
 
-    sky: NDArray[np.bool_]
-    noise: NDArray[np.bool_]
-    weights: NDArray[np.float32]
+    n_times: int
+    n_channels: int
+    rates: NDArray[np.int64]
+    near: NDArray[np.int64]
+    far: NDArray[np.int64]
 
     @property
     def spread(self) -> float:
         """Standard deviation of the excess that noise gives."""
-        return float(np.sqrt(1 / self.sky.sum() + 1 / self.noise.sum()))
+        return float(np.sqrt(1 / (self.rates.size * self.near.size) + 1 / (self.n_times * self.far.size)))
 
 
 def sky_window(n_times: int, n_channels: int, channel_width_hz: float) -> SkyWindow:
@@ -54,10 +58,13 @@ def sky_window(n_times: int, n_channels: int, channel_width_hz: float) -> SkyWin
     delay_s = np.abs(np.fft.fftfreq(n_channels, channel_width_hz))
     rate = np.abs(np.fft.fftfreq(n_times))
     longest_s = min(LONGEST_DELAY_S, 0.25 / channel_width_hz)
-    sky = (rate <= FASTEST_RATE)[:, None] & (delay_s <= longest_s)
-    noise = np.broadcast_to(delay_s > _NOISE_FROM * longest_s, sky.shape)
-    weights = np.stack([part.ravel() / part.sum() for part in (sky, noise)]).astype(np.float32)
-    return SkyWindow(sky, noise, weights)
+    return SkyWindow(
+        n_times,
+        n_channels,
+        np.nonzero(rate <= FASTEST_RATE)[0],
+        np.nonzero(delay_s <= longest_s)[0],
+        np.nonzero(delay_s > _NOISE_FROM * longest_s)[0],
+    )
 
 
 def excess(coefficients: NDArray[np.complex64], window: SkyWindow) -> NDArray[np.float64]:
@@ -75,13 +82,17 @@ def excess(coefficients: NDArray[np.complex64], window: SkyWindow) -> NDArray[np
     (P,) float64
         0 within `SkyWindow.spread` for noise; NaN where there are no data.
     """
-    transform = fft.fft2(coefficients, axes=(0, 1))
-    power = transform.real**2 + transform.imag**2
-    # Not a product of matrices: its threads would be in the way of other processes.
-    sky, noise = np.einsum("kn,np->kp", window.weights, power.reshape(window.weights.shape[1], -1))
+    spectra = fft.fft(np.moveaxis(coefficients, -1, 0), axis=2)
+    # Only where there is sky are the rates needed: summed over all of them, power is what it is in time (Parseval).
+    noise = window.n_times * _power(spectra[..., window.far]).mean(axis=(1, 2))
+    sky = _power(fft.fft(spectra[..., window.near], axis=1)[:, window.rates]).mean(axis=(1, 2))
     ratio = np.full(sky.shape, np.nan)
     np.divide(sky, noise, out=ratio, where=noise > 0)
     return ratio - 1.0
+
+
+def _power(values: NDArray[np.complex64]) -> NDArray[np.float32]:
+    return np.asarray(values.real**2 + values.imag**2)
 
 
 class Hearing(NamedTuple):

@@ -10,6 +10,7 @@ median, and with no more than `CLIP`; antennas that stand out from the others in
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numba
@@ -19,6 +20,7 @@ from dsa110_contimg.flagging.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Executor
 
     from numpy.typing import NDArray
 
@@ -32,6 +34,8 @@ _MEDIAN_OF_NOISE = float(np.log(2.0))
 _STANDS_OUT, _STANDS_OUT_SIGMA = 1.5, 6.0
 # So many integrations, and every so many channels, are enough for a median.
 _MEDIAN_TIMES, _MEDIAN_STEP = 5, 4
+# Baselines are divided into so many parts, for threads to take.
+_MEDIAN_PARTS = 16
 
 _ZERO, _NOT_FINITE, _BEFORE = int(Reason.ZERO), int(Reason.NOT_FINITE), int(Reason.BEFORE)
 
@@ -69,13 +73,15 @@ class Survey(NamedTuple):
         return bool(np.isfinite(self.powers).any())
 
 
-def survey(ms: OpenMs, progress: Callable[[], object] = lambda: None) -> Survey:
+def survey(ms: OpenMs, workers: int = 1, progress: Callable[[], object] = lambda: None) -> Survey:
     """Look at all data of a Measurement Set once.
 
     Parameters
     ----------
     ms : OpenMs
         The Measurement Set.
+    workers : int
+        Threads.
     progress : callable
         Is called after every integration.
 
@@ -92,22 +98,27 @@ def survey(ms: OpenMs, progress: Callable[[], object] = lambda: None) -> Survey:
     powers = np.full((info.n_times, antennas.size, *shape[2:]), np.nan, np.float32)
     band = np.full((info.n_times, info.n_channels), np.nan)
     lacks, nowhere = np.zeros((info.n_baselines, shape[3]), np.int64), np.zeros(shape[3], np.int64)
-    noise = noise_of_baselines(ms, first, second)
-    for time in range(info.n_times):
+
+    def look_at(time: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         data = _look(ms, time, first, second, reasons[time], powers[time])
-        missing = (reasons[time] == _ZERO) | (reasons[time] == _NOT_FINITE)
-        everywhere = missing.all(axis=0)
-        lacks += (missing & ~everywhere).sum(axis=1)
-        nowhere += everywhere.sum(axis=0)
         total, count = np.zeros((2, antennas.size, info.n_channels))
         add_to_band(data, reasons[time], unit_scales(powers[time]), noise, first, second, total, count)
         band[time] = of_array(total, count)
-        progress()
+        return count_missing(reasons[time])
+
+    with ThreadPoolExecutor(workers) as pool:
+        noise = noise_of_baselines(ms, first, second, pool)
+        for of_baselines, everywhere in pool.map(look_at, range(info.n_times)):
+            lacks += of_baselines
+            nowhere += everywhere
+            progress()
     there = np.maximum(info.n_times * info.n_channels - nowhere, 1)
     return Survey(antennas, first, second, reasons, powers, band, _of_antennas(lacks / there, first, second))
 
 
-def noise_of_baselines(ms: OpenMs, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float32]:
+def noise_of_baselines(
+    ms: OpenMs, first: NDArray[np.int64], second: NDArray[np.int64], pool: Executor
+) -> NDArray[np.float32]:
     """Mean power of the baselines' noise, with the sky's, shape (B, P), in units of their antennas' powers.
 
     From the median of some integrations: those in which an emitter is on are seldom most of them.
@@ -115,21 +126,18 @@ def noise_of_baselines(ms: OpenMs, first: NDArray[np.int64], second: NDArray[np.
     info = ms.info
     times = np.unique(np.linspace(0, info.n_times - 1, _MEDIAN_TIMES).astype(int))
     shape = (info.n_baselines, info.n_channels, len(info.correlations))
-    some = np.empty((*shape[::2], times.size, len(range(0, info.n_channels, _MEDIAN_STEP))), np.float32)
-    powers = np.empty((int(max(first.max(), second.max())) + 1, *shape[1:]), np.float32)
-    for k, time in enumerate(times):
+    some = np.empty((info.n_baselines, shape[2], times.size, len(range(0, info.n_channels, _MEDIAN_STEP))), np.float32)
+    n_antennas = int(max(first.max(), second.max())) + 1
+
+    def sample(k: int) -> None:
         reasons = np.zeros(shape, np.uint8)
-        powers[:] = np.nan
-        data = _look(ms, int(time), first, second, reasons, powers)[:, ::_MEDIAN_STEP]
-        scale = unit_scales(powers)[:, ::_MEDIAN_STEP]
-        with np.errstate(invalid="ignore", over="ignore"):
-            values = (data.real**2 + data.imag**2) * scale[first] ** 2 * scale[second] ** 2
-        values[(reasons[:, ::_MEDIAN_STEP] != 0) | ~np.isfinite(values)] = np.nan
-        some[:, :, k] = np.moveaxis(values, -1, 1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a baseline without data has no noise
-        medians: NDArray[np.float64] = np.nanmedian(some.reshape(*shape[::2], -1), axis=-1)
-    return (medians / _MEDIAN_OF_NOISE).astype(np.float32)
+        powers = np.full((n_antennas, *shape[1:]), np.nan, np.float32)
+        data = _look(ms, int(times[k]), first, second, reasons, powers)
+        sample_powers(data, reasons, unit_scales(powers), first, second, _MEDIAN_STEP, some[:, :, k])
+
+    list(pool.map(sample, range(times.size)))
+    parts = np.array_split(some.reshape(*some.shape[:2], -1), _MEDIAN_PARTS)
+    return np.concatenate(list(pool.map(medians, parts))) / np.float32(_MEDIAN_OF_NOISE)
 
 
 def _look(
@@ -176,6 +184,65 @@ def classify(data: NDArray[np.complex64], flags: NDArray[np.bool_], reasons: NDA
                     reasons[b, c, p] = _NOT_FINITE
                 elif flags[b, c, p]:
                     reasons[b, c, p] = _BEFORE
+
+
+@numba.njit(cache=True, nogil=True)
+def count_missing(reasons: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count the samples of (B, C, P) that a baseline lacks and another has, (B, P), and those that all lack, (P,)."""
+    n_baselines, n_channels, n_corr = reasons.shape
+    of_channels = np.zeros((n_channels, n_corr), np.int64)
+    for b in range(n_baselines):
+        for c in range(n_channels):
+            for p in range(n_corr):
+                of_channels[c, p] += reasons[b, c, p] == _ZERO or reasons[b, c, p] == _NOT_FINITE
+    of_baselines = np.zeros((n_baselines, n_corr), np.int64)
+    everywhere = np.zeros(n_corr, np.int64)
+    for c in range(n_channels):
+        for p in range(n_corr):
+            everywhere[p] += of_channels[c, p] == n_baselines
+    for b in range(n_baselines):
+        for c in range(n_channels):
+            for p in range(n_corr):
+                missing = reasons[b, c, p] == _ZERO or reasons[b, c, p] == _NOT_FINITE
+                of_baselines[b, p] += missing and of_channels[c, p] < n_baselines
+    return of_baselines, everywhere
+
+
+@numba.njit(cache=True, nogil=True)
+def sample_powers(
+    data: NDArray[np.complex64],
+    reasons: NDArray[np.uint8],
+    scale: NDArray[np.float32],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    step: int,
+    some: NDArray[np.float32],
+) -> None:
+    """Fill in the powers of every so many channels, (B, P, n), in units of the antennas'; NaN where they do not count.
+
+    The other parameters are those of `add_to_band`.
+    """
+    n_baselines, n_channels, n_corr = data.shape
+    for b in range(n_baselines):
+        i, j = first[b], second[b]
+        for p in range(n_corr):
+            for n, c in enumerate(range(0, n_channels, step)):
+                value = data[b, c, p]
+                amplitude = scale[i, c, p] * scale[j, c, p]
+                power = (value.real * value.real + value.imag * value.imag) * amplitude * amplitude
+                some[b, p, n] = power if reasons[b, c, p] == 0 and np.isfinite(power) else np.nan
+
+
+@numba.njit(cache=True, nogil=True)
+def medians(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Median over the last axis of (B, P, n) of what is not NaN; NaN where all is."""
+    found = np.full(values.shape[:2], np.nan, np.float32)
+    for b in range(values.shape[0]):
+        for p in range(values.shape[1]):
+            good = values[b, p][~np.isnan(values[b, p])]
+            if good.size > 0:
+                found[b, p] = np.median(good)
+    return found
 
 
 @numba.njit(cache=True, nogil=True)
