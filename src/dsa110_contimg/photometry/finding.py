@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 
 from dsa110_contimg.errors import UsageError
 from dsa110_contimg.images.fits import SkyImage, celestial_wcs, read_image
@@ -34,6 +35,9 @@ _EDGE_BEAMS = 2.0
 # A flux so much above the peak is what smearing and clean leave of a point.
 _POINT_EXCESS = 0.03
 _RESOLVED_SIGMA = 3.0
+# No source is looked for in so small a part of another within a beam of it: clean leaves as much, and half of the
+# Gaussians in a bright field would be fitted to that.
+_FINEST = 1e-3
 
 
 class _Plane(NamedTuple):
@@ -120,6 +124,8 @@ def _fit(plane: _Plane, settings: CatalogueSettings, scratch: Path | None) -> Ga
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     # With what the troughs tell, islands end before the sidelobes around them, of which Gaussians would be made.
     noise = None if plane.rms is None else np.maximum(plane.rms, plane.troughs / settings.trough_sigma)
+    if noise is not None:
+        noise = np.maximum(noise, _FINEST * _nearby_peak(plane))
     found = fit_gaussians(
         plane.pixels[window],
         None if noise is None else noise[window],
@@ -130,6 +136,12 @@ def _fit(plane: _Plane, settings: CatalogueSettings, scratch: Path | None) -> Ga
         scratch=scratch,
     )
     return found._replace(x=found.x + columns[0], y=found.y + rows[0])
+
+
+def _nearby_peak(plane: _Plane) -> NDArray[np.float32]:
+    """The highest pixel within a beam of each; 0 where none is positive."""
+    reach = max(round(plane.beam.major), 1)
+    return np.asarray(maximum_filter(np.nan_to_num(np.maximum(plane.pixels, 0)), size=2 * reach + 1, mode="nearest"))
 
 
 def _out_of_troughs(merged: Merged, plane: _Plane, settings: CatalogueSettings) -> tuple[Merged, int]:
