@@ -58,7 +58,7 @@ class PathSettings(_Section):
     ms: UserPath = Field(Path("contimg-data/ms"), description="Published Measurement Sets.")
     qa: UserPath = Field(Path("contimg-data/qa"), description="Plots and reports.")
     scratch: UserPath | None = Field(
-        None, description="A fast disk for work in progress. Not set: work beside the product."
+        None, description="A fast disk for work in progress and staged copies. Not set: work beside the product."
     )
     state: UserPath = Field(Path("contimg-data/state"), description="What the pipeline remembers; a local disk.")
     cache: UserPath | None = Field(
@@ -131,6 +131,23 @@ class TelescopeSettings(_Section):
     antenna_positions: UserPath | None = Field(
         None, description="A CSV of station positions to use. Not set: those in the headers of the files."
     )
+
+
+class ScratchSettings(_Section):
+    """Copies on a fast disk. Their place, the scratch root, is ``paths.scratch``, else ``/scratch/dsa110-contimg``."""
+
+    data_root: UserPath = Field(
+        Path("/data/dsa110-contimg"), description="What is staged comes from here and is archived to here."
+    )
+    reserve_gb: Number = Field(
+        100.0, ge=0, allow_inf_nan=False, description="Free space [GB] that copies leave on the root file system."
+    )
+    workers: Count | None = Field(None, ge=1, description="Threads that copy at once. Not set: one per core.")
+
+    @property
+    def n_workers(self) -> int:
+        """Threads that copy at once: `workers`, or the number of cores this process may use."""
+        return len(os.sched_getaffinity(0)) if self.workers is None else self.workers
 
 
 class LoggingSettings(_Section):
@@ -390,6 +407,23 @@ class QualitySettings(_Section):
     )
 
 
+class HousekeepingSettings(_Section):
+    """What is left over, and when it may go."""
+
+    leftover_age_s: Number = Field(
+        600.0, ge=0, description="What FUSE left of a deleted file (.fuse_hidden*) may go when it is older [s]."
+    )
+    temporary_age_h: Number = Field(
+        24.0, ge=0, description="Partial products and scratch directories may go when nothing in them is younger [h]."
+    )
+    stop_wait_s: Number = Field(
+        10.0, ge=0, description="So long a process that holds leftovers may take to end before it is killed [s]."
+    )
+    watch_s: Number = Field(
+        600.0, gt=0, description="The stream adds up what FUSE has left in its directories every so often [s]."
+    )
+
+
 class Settings(BaseSettings):
     """Every setting, validated.
 
@@ -415,6 +449,8 @@ class Settings(BaseSettings):
     image: ImageSettings = Field(default_factory=ImageSettings)
     catalogue: CatalogueSettings = Field(default_factory=CatalogueSettings)
     quality: QualitySettings = Field(default_factory=QualitySettings)
+    scratch: ScratchSettings = Field(default_factory=ScratchSettings)
+    housekeeping: HousekeepingSettings = Field(default_factory=HousekeepingSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
 
     @classmethod
