@@ -24,6 +24,8 @@ CALIBRATION_NAME = "set.json"
 """The file in the directory of a calibration set that says what it is."""
 FLAGS_NAME = "flags.json"
 """The file in a Measurement Set that says what was flagged by what."""
+SCRATCH_RECORDS_NAME = ".scratch-records"
+"""The directory on the scratch disk that says what is staged."""
 DAEMON_NAME = "daemon.json"
 """What the daemon says of itself every two seconds, in the state directory."""
 
@@ -42,8 +44,13 @@ _IMAGES = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)-images")
 _IMAGE = re.compile(
     r"(?P<compact>[0-9T]{15}[b-z]?)(?:-(?P<band>lower|upper))?(?:-(?P<channel>[0-9]{4}))?-(?P<kind>[a-z]+)\.fits"
 )
+_FAST_PLOT = re.compile(
+    r"(?P<stem>[^/]+)-plot-(?:(?P<visibilities>data|corrected|model|residual)-)?(?P<kind>[a-z-]+)\.png"
+)
 _VERSION = re.compile(r"[A-Za-z0-9.-]+")
 _ATTEMPT = re.compile(r"[A-Za-z0-9_.-]+")
+_STAGING_KEY = re.compile(r"[0-9a-f]{16}")
+_STAGING = re.compile(r"\.scratch-(?P<step>[a-z]+)-(?P<key>[0-9a-f]{16})")
 _PLAIN_SOURCE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.")
 
 
@@ -363,6 +370,55 @@ def parse_image_name(name: str) -> ImageName:
     return ImageName(expand(match["compact"]), ImageKind(match["kind"]), band, channel)
 
 
+class PlotKind(StrEnum):
+    """What a fast plot of a Measurement Set shows."""
+
+    AMPLITUDE_TIME = "amplitude-time"
+    AMPLITUDE_FREQUENCY = "amplitude-frequency"
+    AMPLITUDE_UV = "amplitude-uv"
+    PHASE_TIME = "phase-time"
+    PHASE_FREQUENCY = "phase-frequency"
+    WATERFALL = "waterfall"
+    AUTOS = "autos"
+    UV_COVERAGE = "uv-coverage"
+    FLAGS = "flags"
+
+
+class Plotted(StrEnum):
+    """Of which visibilities."""
+
+    DATA = "data"
+    CORRECTED = "corrected"
+    MODEL = "model"
+    RESIDUAL = "residual"
+
+
+class FastPlotName(NamedTuple):
+    """What the name of a fast plot says: of which Measurement Set and visibilities (None: all), and what it shows."""
+
+    stem: str
+    visibilities: Plotted | None
+    kind: PlotKind
+
+
+def fast_plot_name(ms: str, kind: PlotKind | str, visibilities: Plotted | str | None = None) -> str:
+    """Name a fast plot: ``20251005T123000-plot-data-amplitude-uv.png``, ``20251005T123000-plot-flags.png``."""
+    try:
+        of = "" if visibilities is None else f"{Plotted(visibilities)}-"
+        return f"{ms.removesuffix('.ms')}-plot-{of}{PlotKind(kind)}.png"
+    except ValueError as error:
+        raise NamingError(f"{kind!r}, {visibilities!r} cannot name a plot") from error
+
+
+def parse_fast_plot_name(name: str) -> FastPlotName:
+    """Undo `fast_plot_name`."""
+    match = _FAST_PLOT.fullmatch(name)
+    if match is None or match["kind"] not in set(PlotKind):
+        raise NamingError(f"{name!r} does not name a plot")
+    visibilities = None if match["visibilities"] is None else Plotted(match["visibilities"])
+    return FastPlotName(match["stem"], visibilities, PlotKind(match["kind"]))
+
+
 def flag_record_name(ms: str, suffix: str = "json") -> str:
     """Name what flagging a Measurement Set leaves: ``20251005T123000.flags.json``, or ``.csv``, ``.png``."""
     return f"{ms.removesuffix('.ms')}.flags.{suffix}"
@@ -386,3 +442,30 @@ def parse_partial_name(name: str) -> tuple[str, str]:
     if match is None:
         raise NamingError(f"{name!r} does not name a partial product")
     return expand(match["compact"]), match["attempt"]
+
+
+# -- staging -----------------------------------------------------------------------------------------------------------
+
+
+class StagingStep(StrEnum):
+    """What a hidden entry beside a staged or archived product is."""
+
+    COPYING = "copying"  # a copy that is not whole yet; a later one goes on with it
+    CLEANING = "cleaning"  # a staged copy that is being looked at for the last time
+    CLEANED = "cleaned"  # one that is being removed
+    REPLACED = "replaced"  # what had the name before, where two names cannot be exchanged
+
+
+def staging_name(step: StagingStep | str, key: str) -> str:
+    """Name a hidden entry of staging, by the key of the product: ``.scratch-copying-0123456789abcdef``."""
+    if _STAGING_KEY.fullmatch(key) is None:
+        raise NamingError(f"{key!r} is not the key of a staged product")
+    return f".scratch-{StagingStep(step)}-{key}"
+
+
+def parse_staging_name(name: str) -> tuple[StagingStep, str]:
+    """Undo `staging_name`."""
+    match = _STAGING.fullmatch(name)
+    if match is None or match["step"] not in set(StagingStep):
+        raise NamingError(f"{name!r} does not name an entry of staging")
+    return StagingStep(match["step"]), match["key"]

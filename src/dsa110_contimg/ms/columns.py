@@ -106,6 +106,11 @@ class OpenMs:
         with self._table() as table:
             return column in table.colnames() and bool(table.iscelldefined(column, 0))
 
+    def is_tiled(self, column: str) -> bool:
+        """Whether `read_tile` reads the column from its storage file, not through casacore."""
+        tiles = self._tiles(column)
+        return tiles is not None and tiles.n_blocks == self.n_blocks
+
     def add(self, column: str) -> None:
         """Add a bulk column of zeros, tiled, unless it is there.
 
