@@ -130,7 +130,7 @@ def _check_variables(variables: Mapping[str, str]) -> None:
 def _suggest(word: str, known: list[str], listing: str) -> str:
     if matches := get_close_matches(word, known, n=1):
         return f"Did you mean {matches[0]!r}?"
-    return f"{listing} {', '.join(known[:12])}."
+    return f"{listing} {', '.join(known[:20])}."
 
 
 # -- places ------------------------------------------------------------------------------------------------------------
