@@ -42,6 +42,10 @@ Every error is a `ContimgError`, and most are also the error of the standard lib
     ├── ImagingError             (ValueError)         visibilities of which no image can be made
     ├── FlagVersionError         (LookupError)        no such version of the flags, or none that may be kept
     ├── SourceFindingError       (RuntimeError)       the sources of an image cannot be found
+    ├── StagingError             (OSError)            a copy between data and scratch disk is refused, or fails
+    │   ├── NotStagedError       (FileNotFoundError)  nothing is there to be copied or cleaned
+    │   ├── TableLockedError     (BlockingIOError)    another process has a table of it locked, or open
+    │   └── CopiesDifferError                         the two copies are not what they should be; says in what
     └── FetchError               (ConnectionError)    a catalogue cannot be fetched from the network
 
 A message is one line: what happened, to which file, and what to do about it.
@@ -264,3 +268,21 @@ class SourceFindingError(ContimgError, RuntimeError):
 
 class FetchError(ContimgError, ConnectionError):
     """A catalogue cannot be fetched from the network."""
+
+
+class StagingError(ContimgError, OSError):
+    """A copy between data and scratch disk is refused, or fails."""
+
+
+class NotStagedError(StagingError, FileNotFoundError):
+    """Nothing is there to be copied or cleaned."""
+
+
+class TableLockedError(StagingError, BlockingIOError):
+    """Another process has a table of it locked, or open."""
+
+
+class CopiesDifferError(StagingError):
+    """The two copies are not what they should be for this; `differences` says in what, a line each."""
+
+    differences: tuple[str, ...] = ()

@@ -31,6 +31,7 @@ VERBS = {
     "recalibrate": Verb("dsa110_contimg.cli.recalibrate", "recalibrate", "Do groups again that have a better set now."),
     "groups": Verb("dsa110_contimg.cli.groups", "app", "What became of each group; retry, ignore, quarantine, retire."),
     "ledger": Verb("dsa110_contimg.cli.ledger", "app", "Check, rebuild or upgrade what the stream remembers."),
+    "scratch": Verb("dsa110_contimg.cli.scratch", "app", "Copies on a fast disk: stage, archive, clean, status, list."),
     "settings": Verb("dsa110_contimg.cli.settings", "app", "The effective settings, and where each came from."),
 }
 
