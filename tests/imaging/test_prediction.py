@@ -6,7 +6,7 @@ import pytest
 from dsa110_contimg.imaging import prediction
 from dsa110_contimg.imaging.drift import drifting_beam
 from dsa110_contimg.imaging.gridding import Gridder
-from dsa110_contimg.imaging.prediction import Band, dirty_image, psf_image, residual_image
+from dsa110_contimg.imaging.prediction import Band, Remainder, psf_image
 from dsa110_contimg.imaging.primary_beam import average_power
 from dsa110_contimg.telescope.beams import AiryBeam
 from sampled_fields import CORE, sampled_field
@@ -24,11 +24,12 @@ def band_of(drift):
     return Band(
         FIELD.samples.uvw_m,
         FIELD.samples.freq_hz,
-        FIELD.samples.visibilities,
+        FIELD.samples.visibilities.copy(),
         weights,
         float(weights.sum()),
         moving,
         np.ones(FIELD.samples.freq_hz.size, np.float32),
+        1.0,
     )
 
 
@@ -44,35 +45,75 @@ def true_model():
 GRIDDER = Gridder(FIELD.grid, 1e-4, 2)
 
 
+NOTHING = np.zeros((FIELD.grid.n_pixels,) * 2, np.float32)
+
+
+def remainder_of(drift):
+    return Remainder(band_of(drift), GRIDDER, NOTHING)
+
+
 def test_a_true_model_that_drifts_leaves_nothing(true_model):
-    before = FIELD.samples.visibilities.copy()
-    left = residual_image(band_of(drift=True), true_model, GRIDDER, 5e-3)
-    assert np.abs(left.image).max() < 3e-4 * true_model.max()
-    assert (FIELD.samples.visibilities == before).all()
+    left = remainder_of(drift=True)
+    assert left.take_out(true_model, 5e-3) > 1
+    assert np.abs(left.image(1e-4)).max() < 3e-4 * true_model.max()
 
 
 def test_one_that_stands_still_leaves_a_percent(true_model):
-    left = residual_image(band_of(drift=False), true_model, GRIDDER, 0.0)
-    assert 3e-3 < np.abs(left.image).max() < 0.05
-    assert left.n_degridded == 1
+    left = remainder_of(drift=False)
+    assert left.take_out(true_model, 0.0) == 1
+    assert 3e-3 < np.abs(left.image(1e-4)).max() < 0.05
+
+
+@pytest.mark.parametrize("drift", [True, False])
+def test_a_model_that_grows_leaves_what_it_would_have_left_at_once(true_model, drift):
+    at_once, grown = remainder_of(drift), remainder_of(drift)
+    at_once.take_out(true_model, 1e-3)
+    for part, tolerance_jy in ((0.8, 1.0), (0.97, 0.05), (1.0, 1e-3)):
+        grown.take_out(np.float32(part) * true_model, tolerance_jy)
+    assert np.abs(grown.image(1e-4) - at_once.image(1e-4)).max() < 1e-4 * true_model.max()
+
+
+def test_less_accuracy_takes_fewer_images(true_model):
+    numbers = [remainder_of(drift=True).take_out(true_model, tolerance_jy) for tolerance_jy in (1e9, 0.2, 0.02, 0.002)]
+    assert numbers[0] == 1
+    assert numbers == sorted(numbers)
+    assert 1 < numbers[-1] <= 6
+
+
+def test_only_what_is_new_is_degridded(true_model):
+    left = remainder_of(drift=True)
+    assert left.take_out(true_model, 1e-2) > 1
+    assert left.take_out(true_model, 1e-2) == 0
+    assert left.take_out(np.float32(1.001) * true_model, 1e-2) == 1
+
+
+def test_what_was_taken_out_is_put_back(true_model):
+    left = remainder_of(drift=True)
+    before = left.band.visibilities.copy()
+    left.take_out(true_model, 5e-3)
+    left.take_out(NOTHING, 0.0)
+    assert np.abs(left.band.visibilities - before).max() < 1e-3
+
+
+def test_a_model_that_is_gone_already_is_not_taken_out(true_model):
+    left = Remainder(band_of(drift=True), GRIDDER, true_model)
+    assert left.take_out(true_model, 1e-3) == 0
+    assert (left.band.visibilities == FIELD.samples.visibilities).all()
 
 
 def test_pieces_make_no_difference(true_model, monkeypatch):
-    whole = [residual_image(band_of(drift), true_model, GRIDDER, 1e-2).image for drift in (True, False)]
-    psf = psf_image(band_of(drift=False), GRIDDER)
+    whole = [remainder_of(drift) for drift in (True, False)]
+    n_degridded = [left.take_out(true_model, 1e-2) for left in whole]
     monkeypatch.setattr(prediction, "_PIECE_BYTES", FIELD.samples.visibilities.nbytes // 3)
-    for drift, image in zip((True, False), whole, strict=True):
-        in_pieces = residual_image(band_of(drift), true_model, GRIDDER, 1e-2)
-        assert np.abs(in_pieces.image - image).max() < 1e-4
-        assert in_pieces.n_degridded > 2
-    assert np.abs(psf_image(band_of(drift=False), GRIDDER) - psf).max() < 1e-4
+    for drift, left, n in zip((True, False), whole, n_degridded, strict=True):
+        in_pieces = remainder_of(drift)
+        assert in_pieces.take_out(true_model, 1e-2) == n
+        assert np.abs(in_pieces.image(1e-4) - left.image(1e-4)).max() < 1e-4
 
 
 def test_the_dirty_image_has_the_sources_mean_flux(true_model):
-    band = band_of(drift=True)
-    dirty, psf = dirty_image(band, GRIDDER), psf_image(band, GRIDDER)
+    left = remainder_of(drift=True)
+    dirty, psf = left.image(1e-4), psf_image(left.band, GRIDDER)
     assert psf[128, 128] == pytest.approx(1.0, rel=1e-4)
     row, column = FIELD.rows[0], FIELD.columns[0]
-    nothing_taken = residual_image(band, np.zeros_like(true_model), GRIDDER, 0.0).image
-    assert np.abs(nothing_taken - dirty).max() < 1e-5
     assert dirty[row, column] == pytest.approx(true_model[row, column], rel=0.1)

@@ -11,16 +11,18 @@ import numpy as np
 
 from dsa110_contimg.errors import ImagingError
 from dsa110_contimg.imaging.deconvolution import Deconvolver
-from dsa110_contimg.imaging.drift import drifting_beam
+from dsa110_contimg.imaging.drift import REFERENCE_HZ, drifting_beam
 from dsa110_contimg.imaging.gridding import Gridder
-from dsa110_contimg.imaging.imaged import BandImage, Cycle, Imaged
-from dsa110_contimg.imaging.prediction import Band, dirty_image, psf_image, residual_image
-from dsa110_contimg.imaging.primary_beam import average_power
+from dsa110_contimg.imaging.imaged import BandImage, Cycle, Imaged, Taken
+from dsa110_contimg.imaging.prediction import Band, Remainder, psf_image
+from dsa110_contimg.imaging.primary_beam import NO_BEAM, average_power
 from dsa110_contimg.imaging.psf import fit_beam
 from dsa110_contimg.imaging.restore import restore
 from dsa110_contimg.imaging.weighting import apply_weighting
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from dsa110_contimg.config.settings import ImageSettings
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from dsa110_contimg.imaging.samples import Samples
     from dsa110_contimg.telescope.beams import BeamModel
 
-__all__ = ["BandImage", "Cycle", "Imaged", "make_image"]
+__all__ = ["BandImage", "Cycle", "Imaged", "Taken", "make_image"]
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ _SIDELOBE = 0.05
 _OF_THRESHOLD, _OF_NOISE, _OF_PEAK = 0.5, 0.3, 2e-4
 # A residual peak that grows by more than this is a divergence.
 _GROWTH = 1.1
+# PSFs and residuals may be so many times less accurate than a bright model, which is not corrected afterwards.
+_COARSER, _COARSEST = 10.0, 0.1
 # Every so many pixels are enough to tell the noise.
 _NOISE_STEP = 3
 
@@ -50,7 +54,7 @@ def make_image(
     settings: ImageSettings,
     *,
     mask: NDArray[np.bool_] | None = None,
-    start: NDArray[np.float32] | None = None,
+    start: Sequence[Taken] = (),
     beam: BeamModel,
 ) -> Imaged:
     """Image samples: weigh, grid, and clean in major cycles.
@@ -58,7 +62,7 @@ def make_image(
     Parameters
     ----------
     samples : Samples
-        The visibilities, which stay as they are. A slice of their channels makes the image of a part of the band.
+        The visibilities. The model is taken out of them in place: what is left afterwards belongs to the residual.
     observation : Observation
         Where they come from.
     grid : Grid
@@ -67,8 +71,8 @@ def make_image(
         Weighting, cleaning, sub-bands, drift.
     mask : (N, N) bool ndarray, optional
         Where components are allowed from the beginning.
-    start : (N, N) float32, optional
-        A model to begin with: apparent flux densities [Jy], the same in all sub-bands.
+    start : sequence of Taken, optional
+        What was taken out of the visibilities already, when they were part of others: it is in the model, too.
     beam : BeamModel
         The primary beam.
 
@@ -91,23 +95,20 @@ def make_image(
     if not np.isfinite(samples.visibilities).all() and not np.isfinite(samples.visibilities[weights > 0.0]).all():
         raise ImagingError("some visibilities that are not flagged are not finite", remedy="flag them")
     gridder = Gridder(grid, settings.epsilon, settings.n_threads)
+    coarse = gridder._replace(epsilon=_coarse(settings))
     pb = average_power(observation, beam, grid, samples, weights)
     bands = _bands(samples, weights, observation, grid, settings, beam)
     shares = np.array([band.sum_weights for band in bands]) / total
-    psfs = np.array([psf_image(band, gridder) for band in bands])
-    if start is None:
-        residuals = np.array([dirty_image(band, gridder) for band in bands])
-        models = np.zeros_like(residuals)
-    else:
-        tolerance = _OF_PEAK * float(np.abs(start).max()) / _SIDELOBE
-        residuals = np.array([residual_image(band, start, gridder, tolerance).image for band in bands])
-        models = np.repeat(np.asarray(start, dtype=np.float32)[None], len(bands), axis=0)
+    psfs = np.array([psf_image(band, coarse) for band in bands])
+    models = np.array([_seen_in(band, start, grid) for band in bands])
+    left = [Remainder(band, gridder, model) for band, model in zip(bands, models, strict=True)]
+    residuals = np.array([each.image(coarse.epsilon if settings.iterations else gridder.epsilon) for each in left])
     psf = _mean(psfs, shares)
     restoring = fit_beam(psf, grid.cell_rad)
     deconvolver = Deconvolver(
         settings, psfs, _edges_hz(bands, samples.channel_width_hz), shares * total, grid.cell_rad, restoring, mask
     )
-    cycles, diverged = _clean(bands, residuals, models, shares, deconvolver, gridder, settings)
+    cycles, diverged = _clean(left, residuals, models, shares, deconvolver, settings)
     residual, model = _mean(residuals, shares), _mean(models, shares)
     parts = _band_images(bands, residuals, models, psfs, grid, samples.channel_width_hz, settings.n_threads)
     return Imaged(
@@ -129,16 +130,19 @@ def make_image(
         diverged=diverged,
         weighting=dict(weighting.facts),
         seconds=time.perf_counter() - began,
+        taken=tuple(
+            Taken(float(band.freq_hz[0]), float(band.freq_hz[-1]), model, _mean_power(band, grid))
+            for band, model in zip(bands, models, strict=True)
+        ),
     )
 
 
 def _clean(
-    bands: list[Band],
+    left: list[Remainder],
     residuals: NDArray[np.float32],
     models: NDArray[np.float32],
     shares: NDArray[np.float64],
     deconvolver: Deconvolver,
-    gridder: Gridder,
     settings: ImageSettings,
 ) -> tuple[tuple[Cycle, ...], bool]:
     """Run the major cycles; residuals and models (K, N, N) change in place, and at the end belong together."""
@@ -154,10 +158,9 @@ def _clean(
         # The next cycle's components must stand above the errors of this prediction; the last one's noise must.
         threshold = (1.0 - settings.major_gain) ** 2 * peak if another else 0.0
         tolerance = max(_OF_THRESHOLD * threshold, _OF_NOISE * noise, _OF_PEAK * first_peak) / _SIDELOBE
-        degridded = 0
-        for k, band in enumerate(bands):
-            residuals[k], n = residual_image(band, models[k], gridder, tolerance)
-            degridded += n
+        degridded = sum(each.take_out(model, tolerance) for each, model in zip(left, models, strict=True))
+        for residual, each in zip(residuals, left, strict=True):
+            residual[:] = each.image(_coarse(settings))
         new_peak, new_noise = _figures(_mean(residuals, shares))
         model_jy = float(_mean(models, shares).sum(dtype=np.float64))
         seconds = time.perf_counter() - began
@@ -169,12 +172,19 @@ def _clean(
         if not np.isfinite(new_peak) or (new_peak > _GROWTH * peak and new_noise > noise):
             log.warning("major cycle %d made it worse (%.3g to %.3g Jy/beam): left out", number, peak, new_peak)
             residuals[:], models[:] = kept
+            for each, model in zip(left, models, strict=True):
+                each.take_out(model, tolerance)
             return tuple(cycles), True
         cycles.append(cycle)
         peak, noise = new_peak, new_noise
         if not another:
             break
     return tuple(cycles), False
+
+
+def _coarse(settings: ImageSettings) -> float:
+    """Accuracy of images from which something is taken still, or of which little is left."""
+    return min(_COARSER * settings.epsilon, _COARSEST)
 
 
 def _bands(
@@ -200,8 +210,8 @@ def _bands(
         drift = None
         if settings.drift:
             drift = drifting_beam(observation, beam, grid, here, inside, settings.alpha)
-        spectrum = (here.freq_hz / (by_channel @ here.freq_hz / by_channel.sum())) ** settings.alpha
-        spectrum /= by_channel @ spectrum / by_channel.sum()
+        spectrum = (here.freq_hz / REFERENCE_HZ) ** settings.alpha
+        mean = float(by_channel @ spectrum / by_channel.sum())
         bands.append(
             Band(
                 here.uvw_m,
@@ -210,10 +220,30 @@ def _bands(
                 inside,
                 float(by_channel.sum()),
                 drift,
-                spectrum.astype(np.float32),
+                (spectrum / mean).astype(np.float32),
+                mean,
             )
         )
     return bands
+
+
+def _mean_power(band: Band, grid: Grid) -> NDArray[np.float32]:
+    """Mean of beam and spectrum by which a model of a band is apparent, (N, N)."""
+    if band.drift is None:
+        return np.full((grid.n_pixels,) * 2, band.mean_spectrum, dtype=np.float32)
+    return band.drift.over.pixels(band.drift.mean)
+
+
+def _seen_in(band: Band, start: Sequence[Taken], grid: Grid) -> NDArray[np.float32]:
+    """Give the models that were taken out of a band, and of more perhaps, as they appear in it, (N, N) [Jy]."""
+    seen = np.zeros((grid.n_pixels,) * 2, dtype=np.float32)
+    for taken in start:
+        inside = (band.freq_hz >= taken.lowest_hz) & (band.freq_hz <= taken.highest_hz)
+        share = float(band.weights[:, inside].sum(dtype=np.float64)) / band.sum_weights
+        ratio = np.ones_like(seen)
+        np.divide(_mean_power(band, grid), taken.mean, out=ratio, where=taken.mean > NO_BEAM * float(taken.mean.max()))
+        seen += np.float32(share) * taken.model * ratio
+    return seen
 
 
 def _edges_hz(bands: list[Band], width_hz: float) -> NDArray[np.float64]:

@@ -3,9 +3,10 @@
 An image holds apparent flux densities: what a source has on the average of the integrations and channels, M = S <B s>,
 where B is the beam, s the spectrum that is assumed, and the mean has the weights of the image. At a time t and
 frequency nu its visibilities are those of M B s / <B s>. That ratio is, for all sources at once, a short sum of images
-times factors of t and nu: the eigenvectors of its covariance over the flux of the model. Each image is degridded once,
-for all times and channels, and its visibilities are multiplied by the factor. Two or three images are right to a
-thousandth of the flux, where a beam that stands still would be wrong by a tenth.
+times factors of t and nu: first the mean, which is 1 for all of them, then the eigenvectors of the covariance of what
+is left, over the flux of the model. Each image is degridded once, for all times and channels, and its visibilities are
+multiplied by the factor. Three or four images are right to a thousandth of the flux, where a beam that stands still
+would be wrong by a tenth.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dsa110_contimg.imaging.primary_beam import Lattice, lattice, lattice_power, weigh
+from dsa110_contimg.imaging.primary_beam import NO_BEAM, Lattice, lattice, lattice_power, weigh
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,28 +28,12 @@ if TYPE_CHECKING:
 # Points in frequency to which polynomials of ln(nu) are fitted, and how many polynomials.
 _FREQUENCY_POINTS = 8
 _POLYNOMIALS = 4
-# Where the mean beam is below this part of its peak its ratios mean nothing, and a model is taken as constant.
-_NO_BEAM = 1e-4
 # An integration that is flagged weighs this part of the others, so that nothing is divided by 0.
-_LEAST_WEIGHT = 1e-3
-
-
-class Mode(NamedTuple):
-    """An image that is degridded, and what its visibilities are multiplied by.
-
-    Attributes
-    ----------
-    image : (N, N) float32
-        [Jy].
-    factor : (T, C) float32
-        In each integration and channel.
-    share : float
-        Rms of its visibilities over that of the first, strongest mode: how much less accurate they may be.
-    """
-
-    image: NDArray[np.float32]
-    factor: NDArray[np.float32]
-    share: float
+_LEAST_WEIGHT = 1e-6
+# The lattice is about so many times as wide as the beam of the array.
+_FINER = 5
+# The spectrum that is assumed is 1 here [Hz].
+REFERENCE_HZ = 1.4e9
 
 
 class DriftingBeam(NamedTuple):
@@ -65,7 +50,7 @@ class DriftingBeam(NamedTuple):
     coefficients : (T, D, n, n) float64
         Of each polynomial, for beam times spectrum.
     mean : (n, n) float64
-        Their mean over the image's weights.
+        Mean of beam times spectrum over the image's weights.
     polynomials : (D, C) float64
         Polynomials of ln(nu) in each channel, orthonormal with the weights of the image; the first is 1.
     """
@@ -77,57 +62,85 @@ class DriftingBeam(NamedTuple):
     mean: NDArray[np.float64]
     polynomials: NDArray[np.float64]
 
-    def modes(self, model: NDArray[np.float32], tolerance_jy: float) -> list[Mode]:
-        """Split a model in what is to be degridded.
+    def modes(self, model: NDArray[np.float32]) -> Modes:
+        """Find the modes of a model (N, N), the strongest first after the mean; they are complete for any model."""
+        roots = self.roots
+        spread = self.spread(self.gathered(model))
+        mean = np.outer(roots, np.eye(len(self.polynomials))[0]).ravel()
+        spread -= np.outer(mean, mean @ spread)
+        covariance = spread @ spread.T
+        # Of the mean nothing is left: so much is added that it comes first.
+        covariance += (1.0 + 2.0 * np.trace(covariance)) * np.outer(mean, mean)
+        vectors = np.linalg.eigh(covariance).eigenvectors.T[::-1]
+        return Modes(self, np.concatenate([mean[None], vectors[1:]]).reshape(-1, roots.size, len(self.polynomials)))
 
-        Parameters
-        ----------
-        model : (N, N) float32
-            Apparent flux densities [Jy].
-        tolerance_jy : float
-            Rms that the visibilities' amplitudes may be wrong by, the sources' errors added in squares [Jy].
+    @property
+    def roots(self) -> NDArray[np.float64]:
+        """Square roots of the weights of the integrations, (T,); none is 0, and their squares add up to 1."""
+        roots = np.sqrt(np.maximum(self.weights, _LEAST_WEIGHT / self.weights.size))
+        return np.asarray(roots / np.linalg.norm(roots))
 
-        Returns
-        -------
-        list of Mode
-            The visibilities of all of them add up. As few as the tolerance allows, one at least.
+    def spread(self, bright: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Spread what `gathered` makes of a model over time, frequency and the lattice, (T * D, n * n) [Jy].
+
+        Sums of its squares are those of the amplitudes of the visibilities: sources add up in squares.
         """
-        mean = self.over.pixels(self.mean)
-        has_beam = mean > _NO_BEAM * float(mean.max())
-        scaled = np.zeros_like(model)
-        np.divide(model, mean, out=scaled, where=has_beam)
-        n_times, n_polynomials = self.coefficients.shape[:2]
-        by_weight = np.sqrt(np.maximum(self.weights, _LEAST_WEIGHT / n_times))[:, None]
-        weighted = self._ratios() * by_weight[..., None, None] * self._flux(model)
-        weighted = weighted.reshape(n_times * n_polynomials, -1)
-        squares, vectors = np.linalg.eigh(weighted @ weighted.T)
-        lost = np.sqrt(np.cumsum(np.maximum(squares, 0.0)))
-        n_modes = max(1, int(np.count_nonzero(lost > tolerance_jy)))
-        modes = []
-        for vector, square in zip(vectors.T[::-1][:n_modes], squares[::-1], strict=False):
-            by_time = vector.reshape(n_times, n_polynomials)
-            ratio = np.tensordot(by_time * by_weight, self.coefficients, axes=2)
-            factor = (by_time / by_weight) @ self.polynomials
-            share = float(np.sqrt(max(square, 0.0) / squares[-1])) if squares[-1] > 0.0 else 1.0
-            modes.append(Mode(self.over.pixels(ratio) * scaled, factor.astype(np.float32), share))
-        rest = np.where(has_beam, np.float32(0.0), model)
-        if rest.any():
-            modes.append(Mode(rest, np.ones((n_times, self.polynomials.shape[1]), dtype=np.float32), 1.0))
-        return modes
-
-    def _ratios(self) -> NDArray[np.float64]:
-        """Coefficients over the mean, (T, D, n, n); 0 where there is no beam."""
+        n_points, finer = self.mean.shape[0], (len(bright) - 1) // (self.mean.shape[0] - 1)
+        first = np.maximum(0, np.ceil(finer * (np.arange(n_points) - 0.5))).astype(int)
         ratios = np.zeros_like(self.coefficients)
-        np.divide(self.coefficients, self.mean, out=ratios, where=self.mean > _NO_BEAM * self.mean.max())
-        return ratios
+        np.divide(self.coefficients, self.mean, out=ratios, where=self.mean > NO_BEAM * self.mean.max())
+        ratios *= self.roots[:, None, None, None] * np.sqrt(_summed(bright**2, first))
+        return ratios.reshape(self.weights.size * len(self.polynomials), -1)
 
-    def _flux(self, model: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Sum of the absolute flux densities of the pixels nearest to each point of the lattice, (n, n) [Jy]."""
+    def gathered(self, model: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Add up the flux densities of a model (N, N) that are no farther apart than a beam or so [Jy]."""
         n_pixels, n_points = model.shape[0], self.mean.shape[0]
-        nearest = np.round(np.arange(n_pixels) * ((n_points - 1) / (n_pixels - 1)))
-        first = np.searchsorted(nearest, np.arange(n_points))
-        rows = np.add.reduceat(np.abs(model), first, axis=0)
-        return np.add.reduceat(rows, first, axis=1).astype(np.float64)
+        finer = min(_FINER, max(1, (n_pixels - 1) // (n_points - 1)))
+        n_fine = finer * (n_points - 1) + 1
+        nearest = np.round(np.arange(n_pixels) * ((n_fine - 1) / (n_pixels - 1)))
+        return _summed(model, np.searchsorted(nearest, np.arange(n_fine))).astype(np.float64)
+
+
+class Modes(NamedTuple):
+    """The visibilities of a model that drifts, as a sum of images, each times a factor of time and frequency.
+
+    The first has a factor of 1; those of all others are 0 in the mean over the weights of the image. So what is left
+    out of the others takes nothing from a source, and adds nothing to it: it is beside it, as sidelobes are.
+
+    Attributes
+    ----------
+    drift : DriftingBeam
+        Whose modes they are.
+    vectors : (K, T, D) float64
+        Orthonormal: integrations, times the square roots of their weights, and polynomials of frequency.
+    """
+
+    drift: DriftingBeam
+    vectors: NDArray[np.float64]
+
+    def amplitudes(self, bright: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rms of the visibilities' amplitudes in each mode, (K,) [Jy], of a model that is `gathered`."""
+        vectors = self.vectors.reshape(len(self.vectors), -1)
+        return np.asarray(np.linalg.norm(vectors @ self.drift.spread(bright), axis=1))
+
+    def image(self, number: int, model: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What is to be degridded for a mode of a model, (N, N) [Jy]; without a beam, all of it is in the first."""
+        drift = self.drift
+        mean = drift.over.pixels(drift.mean)
+        ratio = drift.over.pixels(np.tensordot(self.vectors[number] * drift.roots[:, None], drift.coefficients, axes=2))
+        made = model.copy() if number == 0 else np.zeros_like(model)
+        np.divide(model * ratio, mean, out=made, where=mean > NO_BEAM * float(mean.max()))
+        return made
+
+    def factor(self, number: int) -> NDArray[np.float32]:
+        """What the visibilities of a mode are multiplied by in each integration and channel, (T, C)."""
+        drift = self.drift
+        return np.asarray((self.vectors[number] / drift.roots[:, None]) @ drift.polynomials, dtype=np.float32)
+
+
+def _summed(image: NDArray[np.floating], first: NDArray[np.intp]) -> NDArray[np.floating]:
+    """Sum squares of an image that begin in these rows and columns."""
+    return np.asarray(np.add.reduceat(np.add.reduceat(image, first, axis=0), first, axis=1))
 
 
 def drifting_beam(
@@ -157,9 +170,8 @@ def drifting_beam(
     """
     over = lattice(grid)
     seen = weigh(observation, samples, weights, _FREQUENCY_POINTS)
-    reference_hz = float(seen.weights.sum(axis=0) @ seen.freq_hz / seen.weights.sum())
     power = lattice_power(observation, beam, over, seen.mjd, seen.freq_hz)
-    power *= (seen.freq_hz / reference_hz)[:, None, None] ** alpha
+    power *= (seen.freq_hz / REFERENCE_HZ)[:, None, None] ** alpha
     by_block = seen.weights.sum(axis=0)
     at_points, at_channels = _polynomials(seen.freq_hz, by_block, samples.freq_hz)
     # Least squares with the weights of the blocks; where one has none, it does not count.

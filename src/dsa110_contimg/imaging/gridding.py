@@ -84,7 +84,8 @@ class Gridder(NamedTuple):
         self, uvw_m: NDArray[np.float64], freq_hz: NDArray[np.float64], weights: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Image of a source of 1 Jy at the phase centre, times the sum of the weights."""
-        return self.image(uvw_m, freq_hz, np.ones(weights.shape, dtype=np.complex64), weights)
+        ones = np.broadcast_to(np.complex64(1.0), weights.shape)
+        return self.image(uvw_m, freq_hz, ones, weights)
 
     def visibilities(
         self, model: NDArray[np.float32], uvw_m: NDArray[np.float64], freq_hz: NDArray[np.float64]

@@ -40,6 +40,25 @@ class Cycle(NamedTuple):
     seconds: float
 
 
+class Taken(NamedTuple):
+    """A model that was taken out of visibilities, and how it was seen through the beam.
+
+    Attributes
+    ----------
+    lowest_hz, highest_hz : float
+        First and last channel of the visibilities [Hz].
+    model : (N, N) float32
+        Apparent flux densities [Jy].
+    mean : (N, N) float32
+        Mean of beam times spectrum, or of the spectrum alone if the model stood still, by which it is apparent.
+    """
+
+    lowest_hz: float
+    highest_hz: float
+    model: NDArray[np.float32]
+    mean: NDArray[np.float32]
+
+
 class BandImage(NamedTuple):
     """The image of a sub-band.
 
@@ -101,6 +120,8 @@ class Imaged(NamedTuple):
         Facts about the weighting.
     seconds : float
         All of it took.
+    taken : tuple of Taken
+        What is not in the samples any more; one, or one a sub-band.
     """
 
     image: NDArray[np.float32]
@@ -121,3 +142,4 @@ class Imaged(NamedTuple):
     diverged: bool
     weighting: dict[str, object]
     seconds: float
+    taken: tuple[Taken, ...] = ()

@@ -1,30 +1,30 @@
 """What is left of visibilities when a model is taken away, and its image.
 
-The model is degridded and subtracted piece by piece, and each piece is gridded when it is whole: there is no second
-copy of the visibilities. The model drifts through the beam as far as that matters.
+The model is degridded and subtracted in place, piece by piece: there is no second copy of the visibilities. When it
+grows, only what is new of it is degridded, so that faint additions need little accuracy. It drifts through the beam as
+far as that matters.
 """
 
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-
-from dsa110_contimg.imaging.drift import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from dsa110_contimg.imaging.drift import DriftingBeam
+    from dsa110_contimg.imaging.drift import DriftingBeam, Modes
     from dsa110_contimg.imaging.gridding import Gridder
 
-# The most memory for residual visibilities [bytes]. Each piece costs the Fourier transforms of its own w planes.
+# The most memory for predicted visibilities [bytes]. Each piece costs the Fourier transforms of its own w planes.
 _PIECE_BYTES = 128 << 20
-# Modes that matter little are degridded less accurately than the first, but not less than this.
+# What matters little is degridded less accurately, but not less than this.
 _COARSEST = 1e-2
+_TINY_JY = 1e-30
 
 
 class Band(NamedTuple):
@@ -37,7 +37,7 @@ class Band(NamedTuple):
     freq_hz : (C,) float64
         [Hz].
     visibilities : (N, C) complex64
-        [Jy].
+        [Jy]. Models are taken out of them in place.
     weights : (N, C) float32
         Imaging weights.
     sum_weights : float
@@ -46,6 +46,8 @@ class Band(NamedTuple):
         How the beam changes; None: the model is the same at all times and frequencies.
     spectrum : (C,) float32
         Of a model that is the same at all times, over its mean.
+    mean_spectrum : float
+        That mean.
     """
 
     uvw_m: NDArray[np.float64]
@@ -55,62 +57,115 @@ class Band(NamedTuple):
     sum_weights: float
     drift: DriftingBeam | None
     spectrum: NDArray[np.float32]
-
-
-class Residual(NamedTuple):
-    """An image (N, N) float32 [Jy/beam] of what a model leaves, and how many times the model was degridded for it."""
-
-    image: NDArray[np.float32]
-    n_degridded: int
-
-
-def dirty_image(band: Band, gridder: Gridder) -> NDArray[np.float32]:
-    """Image of the visibilities as they are, (N, N) [Jy/beam]."""
-    pixels = gridder.image(band.uvw_m, band.freq_hz, band.visibilities, band.weights)
-    pixels /= np.float32(band.sum_weights)
-    return pixels
+    mean_spectrum: float
 
 
 def psf_image(band: Band, gridder: Gridder) -> NDArray[np.float32]:
     """Image of a source of 1 Jy at the phase centre, (N, N) [1/beam]."""
-    pixels = np.zeros((gridder.grid.n_pixels,) * 2, dtype=np.float32)
-    for piece in _pieces(_whole(band), band.freq_hz.size):
-        pixels += gridder.psf(band.uvw_m[piece], band.freq_hz, band.weights[piece])
-    pixels /= np.float32(band.sum_weights)
+    pixels = gridder.psf(band.uvw_m, band.freq_hz, band.weights)
+    middle = gridder.grid.n_pixels // 2
+    pixels /= pixels[middle, middle]
     return pixels
 
 
-def residual_image(band: Band, model: NDArray[np.float32], gridder: Gridder, tolerance_jy: float) -> Residual:
-    """Image of what a model leaves of the visibilities.
+class _Model(NamedTuple):
+    """A model (N, N) [Jy], and what its visibilities' amplitudes can be told from."""
+
+    pixels: NDArray[np.float32]
+    bright: NDArray[Any]
+
+
+class Remainder:
+    """What is left of a band's visibilities.
 
     Parameters
     ----------
     band : Band
         The samples.
-    model : (N, N) float32
-        Apparent flux densities [Jy].
     gridder : Gridder
         From pixels to visibilities and back.
-    tolerance_jy : float
-        Rms by which the visibilities' amplitudes may be wrong for the drift of the beam [Jy].
+    taken : (N, N) float32
+        The model that was taken out of them already, apparent flux densities [Jy].
     """
-    pixels = np.zeros_like(model)
-    modes = [Mode(model, band.spectrum[None], 1.0)]
-    if band.drift is not None:
-        modes = band.drift.modes(model, tolerance_jy)
-    n_degridded = 0
-    for piece in _pieces(_whole(band), band.freq_hz.size):
-        left = np.array(band.visibilities[piece])
-        for mode in modes:
-            coarser = gridder._replace(epsilon=min(_COARSEST, gridder.epsilon / max(mode.share, gridder.epsilon)))
-            predicted = coarser.visibilities(mode.image, band.uvw_m[piece], band.freq_hz)
-            for rows, factor in zip(_integrations(band, piece), mode.factor, strict=True):
-                predicted[rows] *= factor
+
+    def __init__(self, band: Band, gridder: Gridder, taken: NDArray[np.float32]) -> None:
+        self.band = band
+        self._gridder = gridder
+        self._modes: Modes | None = None
+        # The model that is gone in all modes, and in those that were brought further.
+        self._first = self._weighed(taken)
+        self._taken: dict[int, _Model] = {}
+        self._strongest_jy = 0.0
+
+    def image(self, epsilon: float) -> NDArray[np.float32]:
+        """Make the image of what is left, (N, N) [Jy/beam], with this accuracy."""
+        band = self.band
+        gridder = self._gridder._replace(epsilon=epsilon)
+        pixels = gridder.image(band.uvw_m, band.freq_hz, band.visibilities, band.weights)
+        pixels /= np.float32(band.sum_weights)
+        return pixels
+
+    def take_out(self, model: NDArray[np.float32], tolerance_jy: float) -> int:
+        """Subtract a model from the visibilities; what was taken out before is put back.
+
+        Parameters
+        ----------
+        model : (N, N) float32
+            Apparent flux densities [Jy].
+        tolerance_jy : float
+            Rms by which the visibilities' amplitudes may be wrong for the drift of the beam [Jy]: what comes and goes,
+            for nothing is wrong in the mean.
+
+        Returns
+        -------
+        int
+            How many images were degridded for it.
+        """
+        new = self._weighed(model)
+        if self.band.drift is not None and self._modes is None:
+            self._modes = self.band.drift.modes(model)
+        self._strongest_jy = max(self._strongest_jy, float(self._amplitudes(new.bright)[0]))
+        pending_jy = self._pending(new)
+        # The mean is always taken out, and of the others those that matter most.
+        order = 1 + np.argsort(pending_jy[1:])
+        lost_jy = np.sqrt(np.cumsum(pending_jy[order] ** 2))
+        n_degridded = 0
+        for number in [0, *sorted(order[lost_jy > tolerance_jy].tolist())]:
+            change = new.pixels - self._taken.get(number, self._first).pixels
+            self._taken[number] = new
+            if change.any():
+                accuracy = self._gridder.epsilon * self._strongest_jy / max(float(pending_jy[number]), _TINY_JY)
+                self._subtract(number, change, float(np.clip(accuracy, self._gridder.epsilon, _COARSEST)))
+                n_degridded += 1
+        return n_degridded
+
+    def _weighed(self, model: NDArray[np.float32]) -> _Model:
+        drift = self.band.drift
+        return _Model(model.copy(), model if drift is None else drift.gathered(model))
+
+    def _amplitudes(self, bright: NDArray[Any]) -> NDArray[np.float64]:
+        """Rms amplitudes of visibilities in each mode, (K,) [Jy]; only the mean if the beam stands still."""
+        return np.array([np.linalg.norm(bright)]) if self._modes is None else self._modes.amplitudes(bright)
+
+    def _pending(self, model: _Model) -> NDArray[np.float64]:
+        """Amplitudes of what is not yet taken out in each mode, (K,) [Jy]."""
+        pending_jy = self._amplitudes(model.bright - self._first.bright)
+        for number, taken in self._taken.items():
+            pending_jy[number] = self._amplitudes(model.bright - taken.bright)[number]
+        return pending_jy
+
+    def _subtract(self, number: int, change: NDArray[np.float32], epsilon: float) -> None:
+        """Degrid a mode of the change of a model, and subtract it."""
+        band, gridder = self.band, self._gridder._replace(epsilon=epsilon)
+        image, factor = change, band.spectrum[None]
+        if self._modes is not None:
+            image, factor = self._modes.image(number, change), self._modes.factor(number)
+        for piece in _pieces(band):
+            predicted = gridder.visibilities(image, band.uvw_m[piece], band.freq_hz)
+            left = band.visibilities[piece]
+            for rows, of_rows in zip(_integrations(band, piece), factor, strict=True):
+                predicted[rows] *= of_rows
                 left[rows] -= predicted[rows]
-            n_degridded += 1
-        pixels += gridder.image(band.uvw_m[piece], band.freq_hz, left, band.weights[piece])
-    pixels /= np.float32(band.sum_weights)
-    return Residual(pixels, n_degridded)
 
 
 def _integrations(band: Band, piece: slice) -> list[slice]:
@@ -121,14 +176,10 @@ def _integrations(band: Band, piece: slice) -> list[slice]:
     return [slice(int(start), int(stop)) for start, stop in itertools.pairwise(edges)]
 
 
-def _whole(band: Band) -> slice:
-    return slice(0, band.visibilities.shape[0])
-
-
-def _pieces(rows: slice, n_channels: int) -> Iterator[slice]:
-    """Cut rows in the fewest even pieces that are not too large."""
-    n_rows = rows.stop - rows.start
+def _pieces(band: Band) -> Iterator[slice]:
+    """Cut the rows in the fewest even pieces that are not too large."""
+    n_rows, n_channels = band.visibilities.shape
     n_pieces = -(-n_rows * n_channels * np.dtype(np.complex64).itemsize // _PIECE_BYTES)
-    edges = np.linspace(rows.start, rows.stop, n_pieces + 1).astype(int)
+    edges = np.linspace(0, n_rows, n_pieces + 1).astype(int)
     for start, stop in itertools.pairwise(edges):
         yield slice(int(start), int(stop))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dsa110_contimg.imaging.samples import Samples
     from dsa110_contimg.telescope.beams import BeamModel
 
+#: Where the mean beam is below this part of its peak, how it changes with time and frequency means nothing.
+NO_BEAM = 1e-4
 # Spacing of the lattice [rad], and the fewest points along a side.
 _SPACING_RAD = np.radians(0.08)
 _FEWEST = 8

@@ -12,14 +12,13 @@ import numpy as np
 from dsa110_contimg.calibration.apply import ApplyOptions, calibrated_blocks
 from dsa110_contimg.catalogue.strips import reference_around
 from dsa110_contimg.catalogue.tables import read_sources
-from dsa110_contimg.errors import UsageError
+from dsa110_contimg.errors import ImagingError, UsageError
 from dsa110_contimg.imaging.averaging import collect
 from dsa110_contimg.imaging.cycle import make_image
 from dsa110_contimg.imaging.field import choose_grid
 from dsa110_contimg.imaging.observation import observe
 from dsa110_contimg.imaging.outlier_subtraction import subtract_outliers
 from dsa110_contimg.imaging.outliers import find_outliers
-from dsa110_contimg.imaging.primary_beam import average_power
 from dsa110_contimg.imaging.products import Provenance, image_header, write_images
 from dsa110_contimg.imaging.seeding import seed_mask
 from dsa110_contimg.imaging.surroundings import surroundings
@@ -49,8 +48,6 @@ log = logging.getLogger(__name__)
 # Of half a band: the rest can be made of them and of the whole band's.
 _HALF_BAND_KINDS = (ImageKind.IMAGE, ImageKind.PBCOR, ImageKind.PB, ImageKind.RMS)
 _FEWEST_CHANNELS = 2
-# Where the beam is below this part of its peak its changes with frequency mean nothing.
-_NO_BEAM = 1e-3
 # Sources of the reference are looked at up to here: the second sidelobe of the dishes [deg].
 _AROUND_DEG = 6.0
 
@@ -208,8 +205,8 @@ def _write_half_bands(
 ) -> None:
     """Image the lower and the upper half of the band.
 
-    Both begin with the components of the whole band, seen through their own beam and with the spectrum that is
-    assumed; what is left shows what the spectra really are, and is cleaned in one more cycle.
+    The components of the whole band are gone from the samples; in a half they are seen through its own beam and with
+    the spectrum that is assumed. What is left shows what the spectra really are, and is cleaned in one more cycle.
     """
     n_channels = samples.freq_hz.size
     if n_channels < _FEWEST_CHANNELS:
@@ -228,18 +225,14 @@ def _write_half_bands(
         if not half.weights.any():
             log.warning("%s: the %s half of the band has no good visibility: no image of it", place.stem, band)
             continue
-        start = _seen_in(half, imaged, settings, beam)
-        made = make_image(half, imaged.observation, imaged.grid, one_image, mask=mask, start=start, beam=beam)
+        try:
+            made = make_image(
+                half, imaged.observation, imaged.grid, one_image, mask=mask, start=imaged.taken, beam=beam
+            )
+        except (ImagingError, UsageError) as why:
+            log.warning("%s: no image of the %s half of the band: %s", place.stem, band, why)
+            continue
         write_images(made, place.directory, f"{place.stem}-{band}", provenance, one_image, kinds=_HALF_BAND_KINDS)
-
-
-def _seen_in(half: Samples, imaged: Imaged, settings: ImageSettings, beam: BeamModel) -> NDArray[np.float32]:
-    """Give the model of the whole band as it appears in a part of it, (N, N) [Jy]."""
-    by_channel = half.weights.sum(axis=0, dtype=np.float64)
-    freq_hz = float(by_channel @ half.freq_hz / by_channel.sum())
-    pb = average_power(imaged.observation, beam, imaged.grid, half, half.weights)
-    ratio = np.divide(pb, imaged.pb, out=np.ones_like(pb), where=imaged.pb > _NO_BEAM * float(imaged.pb.max()))
-    return np.asarray(imaged.model * ratio * np.float32((freq_hz / imaged.freq_hz) ** settings.alpha), np.float32)
 
 
 def _seed(
