@@ -98,9 +98,9 @@ def _said(state: Path, pid: int) -> dict[str, Any] | None:
 
 def as_text(report: dict[str, Any]) -> str:
     """Say the same for people."""
-    from dsa110_contimg.config.logs import human_bytes
+    from dsa110_contimg.config.logs import human_bytes, human_span
 
-    lag = "nothing is published yet" if report["lag_s"] is None else f"{_span(report['lag_s'])} behind the sky"
+    lag = "nothing is published yet" if report["lag_s"] is None else f"{human_span(report['lag_s'])} behind the sky"
     lines = [
         f"daemon   {report['daemon'] or 'not running'}",
         f"newest   data {_time(report['newest_data_utc'])}, product {_time(report['newest_product_utc'])}: {lag}",
@@ -120,14 +120,6 @@ def as_text(report: dict[str, Any]) -> str:
     lines += [f"again    {item.group_id}: from {_time(item.when_utc)}: {item.reason}" for item in report["waiting"]]
     lines += [f"{item.state.value:11s} {item.group_id}: {item.reason}" for item in report["failures"]]
     return "\n".join(lines)
-
-
-def _span(seconds: float) -> str:
-    """Say a length of time in the unit that suits it."""
-    for unit, length_s in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= 2 * length_s:
-            return f"{seconds / length_s:.1f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _time(time_utc: datetime | None) -> str:

@@ -113,3 +113,11 @@ def human_bytes(nbytes: int) -> str:
             return f"{nbytes} B" if unit == "B" else f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:.3g} TB"
+
+
+def human_span(seconds: float) -> str:
+    """Say a length of time in the unit that suits it: ``3.2 h``."""
+    for unit, length_s in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length_s:
+            return f"{seconds / length_s:.1f} {unit}"
+    return f"{seconds:.0f} s"

@@ -39,23 +39,16 @@ class Removed:
         Gone, as they were empty then.
     freed_bytes : int
     kept : dict of Path to str
-        What is still there, and why.
+        What is still there, being held or young.
+    failures : dict of Path to str
+        What should be gone and is not, and why.
     """
 
     files: list[Path] = field(default_factory=list)
     directories: list[Path] = field(default_factory=list)
     freed_bytes: int = 0
     kept: dict[Path, str] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, object]:
-        """Return it for JSON."""
-        kept = [{"path": path, "reason": reason} for path, reason in self.kept.items()]
-        return {
-            "files": self.files,
-            "directories": self.directories,
-            "freed_bytes": self.freed_bytes,
-            "kept": kept,
-        }
+    failures: dict[Path, str] = field(default_factory=dict)
 
 
 def remove_orphans(scan: LeftoverScan, *, min_age_s: float, released: Iterable[Leftover] = ()) -> Removed:
@@ -80,10 +73,10 @@ def remove_orphans(scan: LeftoverScan, *, min_age_s: float, released: Iterable[L
             if before.path in by_itself:
                 _count(removed, before)
             continue
-        reason = item.said if item.state is not LeftoverState.ORPHAN else _why_held(item, scan, mounts)
-        reason = reason or _unlink(item)
-        if reason:
-            removed.kept[item.path] = reason
+        if item.state is not LeftoverState.ORPHAN:
+            removed.kept[item.path] = item.said
+        elif reason := _why_held(item, scan, mounts) or _unlink(item):
+            removed.failures[item.path] = reason
         else:
             _count(removed, item)
     _remove_empty(removed, scan.roots)

@@ -151,7 +151,7 @@ class LeftoverTotal(NamedTuple):
     size_bytes: int
 
 
-def scan_leftovers(roots: Iterable[Path], *, min_age_s: float) -> LeftoverScan:
+def scan_leftovers(roots: Iterable[Path], *, min_age_s: float, all_exist: bool = True) -> LeftoverScan:
     """Find what FUSE has left below some directories, and who holds it. Links are not followed; nothing is changed.
 
     Parameters
@@ -160,6 +160,8 @@ def scan_leftovers(roots: Iterable[Path], *, min_age_s: float) -> LeftoverScan:
         A mount that does not answer is said, and left out.
     min_age_s : float
         What nobody holds counts as an orphan when it is older.
+    all_exist : bool
+        Whether all roots have to be there.
 
     Raises
     ------
@@ -167,7 +169,7 @@ def scan_leftovers(roots: Iterable[Path], *, min_age_s: float) -> LeftoverScan:
         One of the roots is no directory.
     """
     mounts = read_mounts()
-    asked, troubles = answering_roots(roots, mounts)
+    asked, troubles = answering_roots(roots, mounts, all_exist=all_exist)
     found: list[tuple[Path, os.stat_result]] = []
     others = [mount.point for mount in mounts if mount.is_fuse]
     silent = frozenset(trouble.path for trouble in [*troubles, *_silent(others, mounts)])
@@ -205,13 +207,13 @@ def count_leftovers(root: Path) -> LeftoverTotal:
     return LeftoverTotal(len(sizes), sum(sizes))
 
 
-def answering_roots(roots: Iterable[Path], mounts: list[Mount]) -> tuple[list[Path], list[Trouble]]:
+def answering_roots(roots: Iterable[Path], mounts: list[Mount], *, all_exist: bool) -> tuple[list[Path], list[Trouble]]:
     """Tell the roots that can be walked, links followed and none below another, from mounts in them that are dead.
 
     Raises
     ------
     UsageError
-        One of the roots is no directory.
+        One of the roots is no directory, and all should be.
     """
     given = list(dict.fromkeys(root.absolute() for root in roots))
     troubles = _silent(given, mounts)
@@ -220,9 +222,10 @@ def answering_roots(roots: Iterable[Path], mounts: list[Mount]) -> tuple[list[Pa
     for root in given:
         if root in dead:
             continue
-        if not root.is_dir():
+        if root.is_dir():
+            real.append(root.resolve())
+        elif all_exist:
             raise UsageError("is no directory", path=root, remedy="Name directories that exist.")
-        real.append(root.resolve())
     remote = {mount.point for mount in mounts if mount.is_fuse or mount.is_network}
     troubles += _silent(sorted(point for point in remote if any(root in point.parents for root in real)), mounts)
     alone = [root for root in dict.fromkeys(real) if not any(other in root.parents for other in real)]
