@@ -1,5 +1,5 @@
 """``python -m dsa110_contimg.cli``: the command line where the package is not installed."""
 
-from dsa110_contimg.cli.app import main
+from dsa110_contimg.cli.entry import main
 
 main()
