@@ -37,9 +37,6 @@ VERBS = {
     "housekeeping": Verb(
         "dsa110_contimg.cli.housekeeping", "app", "What FUSE and killed processes left: find, remove."
     ),
-    "housekeeping": Verb(
-        "dsa110_contimg.cli.housekeeping", "app", "What FUSE and killed processes left: find, remove."
-    ),
     "settings": Verb("dsa110_contimg.cli.settings", "app", "The effective settings, and where each came from."),
 }
 
