@@ -11,6 +11,7 @@ from dsa110_contimg.errors import UsageError
 from dsa110_contimg.ledger import open_ledger
 from dsa110_contimg.pipeline.description import AttemptResult, StageTime
 from dsa110_contimg.pipeline.health import Health
+from dsa110_contimg.storage.leftovers import LeftoverTotal
 from dsa110_contimg.web.server import HealthServer
 from ledger_groups import add_group, publish
 
@@ -18,6 +19,7 @@ from ledger_groups import add_group, publish
 @pytest.fixture
 def health():
     told = Health(workers=2, running={"2025-10-05T12:30:00": 1.0}, free_bytes={"/data": 5})
+    told.leftovers = {"/data": LeftoverTotal(2, 70)}
     told.count(AttemptResult(None, "transient", "a mount blinked", stages=(StageTime("convert", 2.5, 100, 50),)))
     return told
 
@@ -40,6 +42,7 @@ def test_health_is_what_the_daemon_does_and_503_when_its_loop_stands_still(tmp_p
         code, text = ask(server, "healthz?verbose=1")
         said = json.loads(text)
         assert (code, said["workers"], said["running"]) == (200, 2, ["2025-10-05T12:30:00"])
+        assert said["leftovers"] == {"/data": {"files": 2, "bytes": 70}}
         health.beat = time.monotonic() - 60
         assert ask(server, "healthz")[0] == 503
         code, text = ask(server, "anything")
@@ -54,6 +57,8 @@ def test_metrics_with_and_without_a_ledger(tmp_path, health):
         assert float(found['dsa110_contimg_failures_total{kind="transient"}']) == 1
         assert float(found['dsa110_contimg_stage_seconds_total{stage="convert"}']) == 2.5
         assert float(found['dsa110_contimg_free_bytes{place="/data"}']) == 5
+        assert float(found['dsa110_contimg_fuse_leftover_files{place="/data"}']) == 2
+        assert float(found['dsa110_contimg_fuse_leftover_bytes{place="/data"}']) == 70
         assert not any("lag" in name for name in found)
         with open_ledger(tmp_path / "ledger.sqlite") as ledger:
             publish(ledger, add_group(ledger))

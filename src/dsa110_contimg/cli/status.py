@@ -13,7 +13,7 @@ from dsa110_contimg.cli.ledger import StateDir, ledger_path
 from dsa110_contimg.naming import DAEMON_NAME
 
 if TYPE_CHECKING:
-    from dsa110_contimg.storage.free_space import FreeSpace
+    from dsa110_contimg.storage.free_space import FreeSpace, Space
 
 _PROBE_S = 0.2
 """So long a path may take to say how much room it has."""
@@ -27,7 +27,7 @@ def status(
     state: StateDir = None,
     as_json: Json = False,
 ) -> None:
-    """Show the newest data, the backlog, the lag behind the sky, groups by state, rate, failures, space and workers.
+    """Show the newest data, backlog, lag behind the sky, groups by state, rate, failures, workers, days until full.
 
     It reads the ledger alone, and no dead mount delays it. With --watch --json it prints one report after the other.
     """
@@ -83,8 +83,26 @@ def report_of(ledger: Path, probe: "FreeSpace", paths: dict[str, Path]) -> dict[
             }
             for attempt in found.attempts
         ],
-        "space": [{"name": name} | space._asdict() for name, space in zip(paths, room, strict=True)],
+        "space": _filling(
+            dict(zip(paths, room, strict=True)),
+            {"input": found.raw_bytes_per_day, "ms": found.product_bytes_per_day},
+        ),
     }
+
+
+def _filling(room: "dict[str, Space]", bytes_per_day: dict[str, float]) -> list[dict[str, Any]]:
+    """Say of each path how fast its file system fills, and when it is full: with what goes to the paths on it."""
+    lines = []
+    for name, space in room.items():
+        system = space.file_system
+        rate = sum(
+            value
+            for other, value in bytes_per_day.items()
+            if system is not None and other in room and room[other].file_system == system
+        )
+        days = space.free_bytes / rate if rate > 0 and space.free_bytes is not None else None
+        lines.append({"name": name} | space._asdict() | {"bytes_per_day": rate, "days_until_full": days})
+    return lines
 
 
 def _said(state: Path, pid: int) -> dict[str, Any] | None:
@@ -109,6 +127,10 @@ def as_text(report: dict[str, Any]) -> str:
     ]
     said = report["said"] or {}
     lines += [f"{key.upper():8s} {said[key]}" for key in ("paused", "trouble") if said.get(key)]
+    for place, found in (said.get("leftovers") or {}).items():
+        if found["files"]:
+            size = human_bytes(found["bytes"])
+            lines.append(f"leftover {size} in {found['files']} .fuse_hidden files below {place}: see housekeeping fuse")
     if said.get("draining"):
         lines.append("draining no new group is begun")
     for worker in report["workers"]:
@@ -116,6 +138,9 @@ def as_text(report: dict[str, Any]) -> str:
         lines.append(f"worker   {worker['group']}, attempt {worker['attempt']}, {where}, {worker['seconds']:.0f} s")
     for space in report["space"]:
         free = space["problem"] or f"{human_bytes(space['free_bytes'])} free of {human_bytes(space['total_bytes'])}"
+        if space["days_until_full"] is not None:
+            rate = human_bytes(round(space["bytes_per_day"]))
+            free += f"; full in {space['days_until_full']:.1f} days at {rate} a day"
         lines.append(f"space    {space['name']}: {space['path']}: {free}")
     lines += [f"again    {item.group_id}: from {_time(item.when_utc)}: {item.reason}" for item in report["waiting"]]
     lines += [f"{item.state.value:11s} {item.group_id}: {item.reason}" for item in report["failures"]]

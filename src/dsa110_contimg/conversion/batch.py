@@ -11,6 +11,7 @@ from dsa110_contimg.config.logs import stage_line
 from dsa110_contimg.conversion.group import ConversionOptions, ConvertedMs, convert_group
 from dsa110_contimg.conversion.grouping import find_groups
 from dsa110_contimg.errors import ContimgError
+from dsa110_contimg.storage.mounts import warn_of_fuse
 from dsa110_contimg.storage.publish import clear_dead_partials, require_writable
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def convert_groups(
     for directory in {output_dir, options.scratch or output_dir}:
         require_writable(directory)
         clear_dead_partials(directory)
+        warn_of_fuse(directory)
     for group in groups:
         if watcher:
             watcher.begin(group)

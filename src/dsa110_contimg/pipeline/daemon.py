@@ -25,12 +25,14 @@ from dsa110_contimg.pipeline.commit import clear_left_over, recover
 from dsa110_contimg.pipeline.dispatch import Dispatcher
 from dsa110_contimg.pipeline.executors import make_runner
 from dsa110_contimg.pipeline.health import Health
+from dsa110_contimg.pipeline.leftover_watch import LeftoverWatch
 from dsa110_contimg.pipeline.lookout_orders import Orders
 from dsa110_contimg.pipeline.register import register
 from dsa110_contimg.pipeline.sightings import Lookout
 from dsa110_contimg.pipeline.space import Space
 from dsa110_contimg.pipeline.stages import check_stages
 from dsa110_contimg.pipeline.systemd import notify
+from dsa110_contimg.storage.mounts import warn_of_fuse
 from dsa110_contimg.storage.publish import require_writable
 
 if TYPE_CHECKING:
@@ -105,6 +107,7 @@ class Daemon:
         ):
             for place in self._places():
                 require_writable(place)
+                warn_of_fuse(place)
             with beside or nullcontext():
                 while True:
                     try:
@@ -142,10 +145,16 @@ class Daemon:
         paths = self.settings.paths
         return tuple(dict.fromkeys((paths.ms, paths.scratch or paths.ms)))
 
+    def _watched(self) -> tuple[Path, ...]:
+        paths = self.settings.paths
+        return (*self._places(), paths.input, paths.qa, paths.state)
+
     def _run(self, ledger: Ledger) -> int:
         stream = self.settings.stream
         space = Space(self._places(), int(stream.reserve_gb * 1e9))
         space.start()
+        leftovers = LeftoverWatch(self._watched(), self.settings.housekeeping.watch_s)
+        leftovers.start()
         runner = make_runner(stream.executor, stream.workers, stream.dask_address)
         dispatcher = Dispatcher(ledger, self.settings, runner, space, self.health)
         dispatcher.on_done = self._wake.set
@@ -153,13 +162,14 @@ class Daemon:
         log.info("watching %s; products go to %s", self.settings.paths.input, self.settings.paths.ms)
         notify(READY=1)
         try:
-            self._loop(ledger, dispatcher, lookout, space)
+            self._loop(ledger, dispatcher, lookout, space, leftovers)
             notify(STOPPING=1)
             dispatcher.give_up()
         finally:
             lookout.close()
             runner.close()
             space.stop()
+            leftovers.stop()
         return EXIT_DRAINED if self.stop is Stop.DRAIN else 0
 
     def _orders(self) -> Orders:
@@ -176,7 +186,9 @@ class Daemon:
             min_subbands=convert.min_subbands,
         )
 
-    def _loop(self, ledger: Ledger, dispatcher: Dispatcher, lookout: Lookout, space: Space) -> None:
+    def _loop(
+        self, ledger: Ledger, dispatcher: Dispatcher, lookout: Lookout, space: Space, leftovers: LeftoverWatch
+    ) -> None:
         stopped_at = None
         while True:
             begun = time.monotonic()
@@ -190,6 +202,7 @@ class Daemon:
                 waited_s = begun - stopped_at
                 if not dispatcher.under_way or (self.stop is Stop.TERM and waited_s > DRAIN_S):
                     return
+            self.health.leftovers = leftovers.totals()
             self._tell(lookout, space, time.monotonic() - begun)
             self._wake.wait(_TICK_S)
             self._wake.clear()

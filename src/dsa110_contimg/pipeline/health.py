@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dsa110_contimg.pipeline.description import AttemptResult
+    from dsa110_contimg.storage.leftovers import LeftoverTotal
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ class Health:
     draining : bool
     free_bytes : dict of str to int
         By place.
+    leftovers : dict of str to LeftoverTotal
+        What FUSE has left of deleted files, by place.
     stage_seconds, stage_bytes, failures : Counter
         By stage, and by kind of failure.
     """
@@ -51,6 +54,7 @@ class Health:
     trouble: str = ""
     draining: bool = False
     free_bytes: dict[str, int] = field(default_factory=dict)
+    leftovers: dict[str, LeftoverTotal] = field(default_factory=dict)
     stage_seconds: Counter[str] = field(default_factory=Counter)
     stage_bytes: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
@@ -83,6 +87,9 @@ class Health:
             "trouble": self.trouble,
             "draining": self.draining,
             "free_bytes": self.free_bytes,
+            "leftovers": {
+                place: {"files": total.n_files, "bytes": total.size_bytes} for place, total in self.leftovers.items()
+            },
             "published": self.n_published,
             "failures": dict(self.failures),
             "loop_seconds": round(self.loop_seconds, 3),

@@ -4,10 +4,13 @@ It is read from ``/proc/self/mountinfo`` (proc(5)): that asks no file system any
 The ledger, which may not import this room, reads the same lines for itself.
 """
 
+import logging
 import os
 import re
 from pathlib import Path
 from typing import NamedTuple
+
+log = logging.getLogger(__name__)
 
 # fmt: off
 _NETWORK = frozenset({
@@ -113,6 +116,20 @@ def mount_of(path: str | os.PathLike[str], mounts: list[Mount] | None = None) ->
         if place.is_relative_to(mount.point) and len(mount.point.parts) >= len(best.point.parts):
             best = mount
     return best
+
+
+def warn_of_fuse(directory: Path) -> None:
+    """Say in the log, and why, if Measurement Sets should rather not be written in a directory."""
+    mount = mount_of(directory)
+    if mount.is_fuse:
+        log.warning(
+            "%s is on a FUSE file system (%s, %s): a table that is deleted or replaced there while anybody has it open "
+            "stays on the disk as .fuse_hidden*, writing is slow, and locks may not hold. Work on a local disk "
+            "(paths.scratch, convert --scratch) and archive from there; `housekeeping fuse scan` shows what is left",
+            directory,
+            mount.fstype,
+            mount.source,
+        )
 
 
 def _unescape(text: str) -> str:

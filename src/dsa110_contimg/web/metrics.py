@@ -47,6 +47,10 @@ class _Figures:
         yield _gauge("jobs_running", "Jobs under way.", len(health.running))
         yield _gauge("paused", "Whether no job is started, for want of room.", float(bool(health.paused)))
         yield _by("free_bytes", "Free space.", "place", health.free_bytes, GaugeMetricFamily)
+        n_files = {place: total.n_files for place, total in health.leftovers.items()}
+        n_bytes = {place: total.size_bytes for place, total in health.leftovers.items()}
+        yield _by("fuse_leftover_files", "Files deleted while open, kept by FUSE.", "place", n_files, GaugeMetricFamily)
+        yield _by("fuse_leftover_bytes", "Size of these.", "place", n_bytes, GaugeMetricFamily)
         yield _by("stage_seconds", "Time that stages took.", "stage", health.stage_seconds, CounterMetricFamily)
         yield _by("stage_bytes", "Bytes that stages read.", "stage", health.stage_bytes, CounterMetricFamily)
         yield _by("failures", "Attempts that failed.", "kind", health.failures, CounterMetricFamily)

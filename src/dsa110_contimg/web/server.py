@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from dsa110_contimg.storage.leftovers import LeftoverTotal
+
 log = logging.getLogger(__name__)
 
 
@@ -26,6 +28,7 @@ class HealthLike(Protocol):
     running: dict[str, float]
     paused: str
     free_bytes: dict[str, int]
+    leftovers: dict[str, LeftoverTotal]
     stage_seconds: Counter[str]
     stage_bytes: Counter[str]
     failures: Counter[str]
