@@ -26,6 +26,8 @@ FLAGS_NAME = "flags.json"
 """The file in a Measurement Set that says what was flagged by what."""
 SCRATCH_RECORDS_NAME = ".scratch-records"
 """The directory on the scratch disk that says what is staged."""
+TOOL_MARK = "whole.json"
+"""The file in the environment of an external tool that is written when it is whole."""
 DAEMON_NAME = "daemon.json"
 """What the daemon says of itself every two seconds, in the state directory."""
 
@@ -47,6 +49,11 @@ _IMAGE = re.compile(
 _FAST_PLOT = re.compile(
     r"(?P<stem>[^/]+)-plot-(?:(?P<visibilities>data|corrected|model|residual)-)?(?P<kind>[a-z-]+)\.png"
 )
+_QUICKLOOK = re.compile(
+    r"(?P<tool>shadems|ragavi)-(?P<visibilities>data|corrected|model|residual)"
+    r"-(?P<y>amplitude|phase)-(?P<x>uv|frequency|time)\.(?:png|html)"
+)
+_TOOL = re.compile(r"(?P<tool>[a-z]+)-(?P<pins>[0-9a-f]{12})")
 _VERSION = re.compile(r"[A-Za-z0-9.-]+")
 _ATTEMPT = re.compile(r"[A-Za-z0-9_.-]+")
 _STAGING_KEY = re.compile(r"[0-9a-f]{16}")
@@ -417,6 +424,47 @@ def parse_fast_plot_name(name: str) -> FastPlotName:
         raise NamingError(f"{name!r} does not name a plot")
     visibilities = None if match["visibilities"] is None else Plotted(match["visibilities"])
     return FastPlotName(match["stem"], visibilities, PlotKind(match["kind"]))
+
+
+class QuicklookName(NamedTuple):
+    """What the name of a quicklook says: which tool drew it, of which visibilities, and what against what."""
+
+    tool: str
+    visibilities: Plotted
+    y: str
+    x: str
+
+
+def quicklook_name(tool: str, visibilities: Plotted | str, y: str, x: str) -> str:
+    """Name a quicklook: ``shadems-corrected-amplitude-uv.png``; those of ragavi are pages."""
+    name = f"{tool}-{visibilities}-{y}-{x}.{'html' if tool == 'ragavi' else 'png'}"
+    if _QUICKLOOK.fullmatch(name) is None:
+        raise NamingError(f"{tool!r}, {visibilities!r}, {y!r}, {x!r} cannot name a quicklook")
+    return name
+
+
+def parse_quicklook_name(name: str) -> QuicklookName:
+    """Undo `quicklook_name`."""
+    match = _QUICKLOOK.fullmatch(name)
+    if match is None or quicklook_name(*match.groups()) != name:
+        raise NamingError(f"{name!r} does not name a quicklook")
+    return QuicklookName(match["tool"], Plotted(match["visibilities"]), match["y"], match["x"])
+
+
+def tool_environment_name(tool: str, pins: str) -> str:
+    """Name the environment of an external tool, by a digest of what is in it: ``shadems-0123456789ab``."""
+    name = f"{tool}-{pins}"
+    if _TOOL.fullmatch(name) is None:
+        raise NamingError(f"{tool!r}, {pins!r} cannot name the environment of a tool")
+    return name
+
+
+def parse_tool_environment_name(name: str) -> tuple[str, str]:
+    """Undo `tool_environment_name`: the tool, and the digest."""
+    match = _TOOL.fullmatch(name)
+    if match is None:
+        raise NamingError(f"{name!r} does not name the environment of a tool")
+    return match["tool"], match["pins"]
 
 
 def flag_record_name(ms: str, suffix: str = "json") -> str:
