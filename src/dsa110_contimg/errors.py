@@ -37,6 +37,7 @@ Every error is a `ContimgError`, and most are also the error of the standard lib
     │   ├── StaleAttemptError    (ValueError)         the attempt is not, or no longer, the current one
     │   └── UnknownCalibrationError (LookupError)     no such calibration set in it
     ├── MissingToolError         (ImportError)        an optional tool is not installed
+    ├── ToolError                (RuntimeError)       an optional tool cannot be installed, or failed
     ├── CalibrationError         (ValueError)         nothing can be solved, or gains do not fit the data
     │   └── NoCalibrationError   (LookupError)        no calibration set may be used for these data
     ├── ImagingError             (ValueError)         visibilities of which no image can be made
@@ -46,6 +47,7 @@ Every error is a `ContimgError`, and most are also the error of the standard lib
     │   ├── NotStagedError       (FileNotFoundError)  nothing is there to be copied or cleaned
     │   ├── TableLockedError     (BlockingIOError)    another process has a table of it locked, or open
     │   └── CopiesDifferError                         the two copies are not what they should be; says in what
+    ├── RetentionError           (OSError)            something may not go, or cannot be removed
     └── FetchError               (ConnectionError)    a catalogue cannot be fetched from the network
 
 A message is one line: what happened, to which file, and what to do about it.
@@ -246,6 +248,10 @@ class MissingToolError(ContimgError, ImportError):  # type: ignore[misc]  # Impo
     """An optional library or program is not installed."""
 
 
+class ToolError(ContimgError, RuntimeError):
+    """An optional tool cannot be installed, or failed."""
+
+
 class CalibrationError(ContimgError, ValueError):
     """Nothing can be solved, or the gains do not fit the data."""
 
@@ -264,6 +270,10 @@ class FlagVersionError(ContimgError, LookupError):
 
 class SourceFindingError(ContimgError, RuntimeError):
     """The sources of an image cannot be found."""
+
+
+class RetentionError(ContimgError, OSError):
+    """Something may not go, or cannot be removed."""
 
 
 class FetchError(ContimgError, ConnectionError):

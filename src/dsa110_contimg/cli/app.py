@@ -24,6 +24,7 @@ VERBS = {
         "dsa110_contimg.cli.catalogue", "app", "Fetch surveys of the sky to compare images with; list them."
     ),
     "qa": Verb("dsa110_contimg.cli.qa", "app", "Pictures of a Measurement Set: fast plots, quicklooks."),
+    "tools": Verb("dsa110_contimg.cli.tools", "app", "Install the external programs that draw: shadeMS, ragavi."),
     "run": Verb("dsa110_contimg.cli.run", "run", "Take a directory of subband files through all stages, once."),
     "status": Verb("dsa110_contimg.cli.status", "status", "Does it keep up, and what failed?"),
     "stream": Verb("dsa110_contimg.cli.stream", "stream", "Take every group through the stages, as files come."),
@@ -33,6 +34,7 @@ VERBS = {
     "groups": Verb("dsa110_contimg.cli.groups", "app", "What became of each group; retry, ignore, quarantine, retire."),
     "ledger": Verb("dsa110_contimg.cli.ledger", "app", "Check, rebuild or upgrade what the stream remembers."),
     "scratch": Verb("dsa110_contimg.cli.scratch", "app", "Copies on a fast disk: stage, archive, clean, status, list."),
+    "retention": Verb("dsa110_contimg.cli.retention", "app", "What may go by the rules, and its removal."),
     "doctor": Verb("dsa110_contimg.cli.doctor", "doctor", "Can this machine and installation do the work?"),
     "housekeeping": Verb(
         "dsa110_contimg.cli.housekeeping", "app", "What FUSE and killed processes left: find, remove."

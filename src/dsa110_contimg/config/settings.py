@@ -91,6 +91,13 @@ class ConvertSettings(_Section):
         allow_inf_nan=False,
         description="Seconds by which the times in a group's file names may differ before that earns a warning.",
     )
+    qa: Literal["none", "fast", "shadems", "all"] = Field(
+        "none",
+        description=(
+            'What is drawn of each Measurement Set that was converted by hand: "fast" plots, those of "shadems", or '
+            '"all" (those of ragavi, too). A plot that fails costs a warning.'
+        ),
+    )
 
     @property
     def n_workers(self) -> int:
@@ -407,6 +414,20 @@ class QualitySettings(_Section):
     )
 
 
+class QuicklooksSettings(_Section):
+    """Plots that external programs make of Measurement Sets."""
+
+    tools: UserPath | None = Field(
+        None, description='Where those programs have their environments. Not set: "tools" in the state directory.'
+    )
+    timeout_s: Number = Field(
+        900.0, gt=0, allow_inf_nan=False, description="Seconds after which a run of such a program is ended."
+    )
+    max_plots: Count | None = Field(
+        None, ge=1, description="At most so many plots of such programs, the most telling first. Not set: all."
+    )
+
+
 class HousekeepingSettings(_Section):
     """What is left over, and when it may go."""
 
@@ -421,6 +442,39 @@ class HousekeepingSettings(_Section):
     )
     watch_s: Number = Field(
         600.0, gt=0, description="The stream adds up what FUSE has left in its directories every so often [s]."
+    )
+
+
+class KeepSettings(_Section):
+    """How long data of one kind are kept."""
+
+    days: Number | None = Field(
+        None, ge=0, allow_inf_nan=False, description="Days after they were taken until they may go. Not set: never."
+    )
+    newest: Count = Field(0, ge=0, description="Groups, the newest, whose data stay however old they are.")
+    below_free_gb: Number | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description=(
+            "They go, the oldest first, only while their file system has less free space than this [GB]. Not set: "
+            "whatever is free."
+        ),
+    )
+
+
+class RetentionSettings(_Section):
+    """What may go, and when. Nothing goes by itself: see the verb ``retention``."""
+
+    raw: KeepSettings = Field(default_factory=KeepSettings, description="Subband files of groups that are finished.")
+    ms: KeepSettings = Field(default_factory=KeepSettings, description="Measurement Sets, with their flag versions.")
+    images: KeepSettings = Field(default_factory=KeepSettings, description="Directories of images and catalogues.")
+    raw_copies: tuple[UserPath, ...] = Field(
+        (),
+        description=(
+            "Directories, two or more, with copies of the subband files, at any depth. A file goes only when two of "
+            "them have it, to the byte."
+        ),
     )
 
 
@@ -449,8 +503,10 @@ class Settings(BaseSettings):
     image: ImageSettings = Field(default_factory=ImageSettings)
     catalogue: CatalogueSettings = Field(default_factory=CatalogueSettings)
     quality: QualitySettings = Field(default_factory=QualitySettings)
+    quicklooks: QuicklooksSettings = Field(default_factory=QuicklooksSettings)
     scratch: ScratchSettings = Field(default_factory=ScratchSettings)
     housekeeping: HousekeepingSettings = Field(default_factory=HousekeepingSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
 
     @classmethod
