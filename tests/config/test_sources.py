@@ -76,7 +76,7 @@ class TestComplaints:
             ("[path]\n", "contimg.toml:1: there is no section 'path'. Did you mean 'paths'?"),
             ("\n[paths]\ninputt = '/x'\n", "contimg.toml:3: there is no setting 'paths.inputt'. Did you mean 'input'?"),
             ("_env_file = 'x'\n", "contimg.toml:1: there is no section '_env_file'."),
-            ("[zzz]\n", "scratch, housekeeping, logging."),
+            ("[zzz]\n", "The sections are paths, convert, flag, "),
             ("paths = 3\n", "contimg.toml:1: paths = 3: it should be a table"),
             ("[paths]\nms = 3\n", "contimg.toml:2: paths.ms = 3: it should be a path, in quotes"),
             ("[paths]\nms = ''\n", "contimg.toml:2: paths.ms = '': it should not be empty"),

@@ -16,10 +16,22 @@ from dsa110_contimg.ledger.flaggings import Flaggings
 from dsa110_contimg.ledger.groups import Groups
 from dsa110_contimg.ledger.lock import Owner, lock, owner_of
 from dsa110_contimg.ledger.reports import Reports
+from dsa110_contimg.ledger.retention import Retention
 
 
 class Ledger(
-    Files, Groups, Attempts, Commits, Decisions, Reports, Events, Adoption, Consistency, Calibrations, Flaggings
+    Files,
+    Groups,
+    Attempts,
+    Commits,
+    Decisions,
+    Reports,
+    Events,
+    Adoption,
+    Consistency,
+    Calibrations,
+    Flaggings,
+    Retention,
 ):
     """What the pipeline remembers; `open_ledger` opens one.
 

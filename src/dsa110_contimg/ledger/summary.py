@@ -28,6 +28,10 @@ from dsa110_contimg.ledger.states import (
 
 RATE_OVER = timedelta(hours=1)
 """The rate is that of the last hour."""
+FILL_OVER = timedelta(days=1)
+"""How fast the disks fill is seen over the last day."""
+_FILL_ROWS = 10_000  # files or products; a day has half of that
+_FILL_LEAST = timedelta(hours=1)
 _BUSY_S = 5.0
 _GIVEN_UP = {GroupState.FAILED, GroupState.QUARANTINED}
 
@@ -54,6 +58,8 @@ class Summary(NamedTuple):
     attempts : list of Attempt
         Those under way.
     last_event : Event or None
+    raw_bytes_per_day, product_bytes_per_day : float
+        What came in, and what was published, in the last day (or since the first, if that was later).
     """
 
     newest_data_utc: datetime | None
@@ -66,6 +72,8 @@ class Summary(NamedTuple):
     waiting: list[Failure]
     attempts: list[Attempt]
     last_event: Event | None
+    raw_bytes_per_day: float
+    product_bytes_per_day: float
 
     @property
     def backlog(self) -> int:
@@ -123,11 +131,27 @@ def summarize(ledger: Path, now: datetime | None = None, limit: int = 10) -> Sum
             [_waiting(*item, now) for item in again[:limit]],
             [_attempt(row) for row in rows.execute("SELECT * FROM attempts WHERE ended_utc IS NULL ORDER BY id")],
             next(map(_event, rows.execute("SELECT * FROM events ORDER BY id DESC LIMIT 1")), None),
+            _bytes_per_day(rows, "SELECT first_seen_utc, size_bytes FROM files", now),
+            _bytes_per_day(rows, "SELECT published_utc, size_bytes FROM products", now),
         )
 
 
 # Published, wanted and left alone: their state is that of what is published. All others are derived one by one.
 _SETTLED = "published IS NOT NULL AND wanted = 'products' AND current_attempt IS NULL"
+
+
+def _bytes_per_day(rows: sqlite3.Connection, query: str, now: datetime) -> float:
+    """Sum up the newest rows of a table, each with a time and a size [bytes a day]."""
+    newest = rows.execute(f"{query} ORDER BY id DESC LIMIT {_FILL_ROWS}").fetchall()
+    since = utc_text(now - FILL_OVER)
+    recent = [(when, size) for when, size in newest if when >= since]
+    if not recent:
+        return 0.0
+    # A short history is not multiplied into a long one: an hour's worth is the least that a rate is made of.
+    began = datetime.fromisoformat(min(when for when, _ in recent))
+    cut_short = len(recent) == len(newest)
+    span = max(now - began, _FILL_LEAST) if cut_short else FILL_OVER
+    return float(sum(size for _, size in recent)) / (span / timedelta(days=1))
 
 
 @contextmanager

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 
 class Space(NamedTuple):
-    """The room on the file system of a path [bytes]; None where `problem` says why it is not known."""
+    """The room on the file system of a path [bytes], and the system's number; None where `problem` says why not."""
 
     path: Path
     free_bytes: int | None
     total_bytes: int | None
     problem: str = ""
+    file_system: int | None = None
 
 
 class FreeSpace:
@@ -66,5 +67,6 @@ class _Question(threading.Thread):
                 return
             else:
                 unit = status.f_frsize
-                self.answer = Space(self._path, status.f_bavail * unit, status.f_blocks * unit)
+                free, total = status.f_bavail * unit, status.f_blocks * unit
+                self.answer = Space(self._path, free, total, file_system=status.f_fsid)
                 return
