@@ -90,11 +90,12 @@ def archive(
     """Copy products from the scratch root back to the data root."""
     session = begin(ctx)
     from dsa110_contimg.storage.scratch import archive as archive_one
+    from dsa110_contimg.storage.scratch_status import products_below
 
     roots, limits = _roots(session, data_root, scratch_root), _limits(session, reserve, workers)
     _each(
         session,
-        [roots.place(path) for path in paths],
+        [item for path in paths for item in products_below(roots.place(path))],
         lambda place, watch: archive_one(place, limits, watch, delete=delete, force=force, dry_run=dry_run),
         dry_run=dry_run,
         as_json=as_json,
@@ -115,11 +116,12 @@ def clean(
     """Remove staged copies whose archived copies are the same: both are read again and compared."""
     session = begin(ctx)
     from dsa110_contimg.storage.scratch import clean as clean_one
+    from dsa110_contimg.storage.scratch_status import products_below
 
     roots, limits = _roots(session, data_root, scratch_root), _limits(session, None, workers)
     _each(
         session,
-        [roots.place(path) for path in paths],
+        [item for path in paths for item in products_below(roots.place(path))],
         lambda place, watch: clean_one(place, limits, watch, force=force, dry_run=dry_run),
         dry_run=dry_run,
         as_json=as_json,

@@ -20,7 +20,14 @@ import xxhash
 
 from dsa110_contimg.errors import OutputError, StagingError
 from dsa110_contimg.storage.files import output_errors
-from dsa110_contimg.storage.trees import below
+from dsa110_contimg.storage.trees import (
+    below,
+    files_of,
+    finish_directories,
+    make_directories,
+    reading_errors,
+    scan,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,6 +41,7 @@ _BATCH_PIECES = 64
 _WRITE_SOON_BYTES = 1 << 20
 _SYNC_FILE_RANGE_WRITE = 2
 _NO_FALLOCATE = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _ZEROS = bytes(_BLOCK_BYTES)
 
 
@@ -142,6 +150,21 @@ def copy_files(
     return _file_sums(pieces, sums)
 
 
+def copy_tree(source: Path, target: Path, workers: int | None = None) -> None:
+    """Copy a file or a tree to where nothing is; see `copy_files`. Links may lead anywhere.
+
+    Raises
+    ------
+    StagingError, OutputError
+        As of `copy_files`.
+    """
+    tree = scan(source, [Path("/")])
+    make_directories(tree, target)
+    files = {name: tree[name] for name in files_of(tree)}
+    copy_files(source, target, files, workers=workers or len(os.sched_getaffinity(0)))
+    finish_directories(tree, target)
+
+
 def sum_files(
     root: Path,
     files: Mapping[str, Entry],
@@ -172,7 +195,7 @@ def sum_files(
     """
 
     def work(batch: list[Piece]) -> list[tuple[Piece, str]]:
-        buffer = memoryview(bytearray(_BLOCK_BYTES))
+        buffer = memoryview(bytearray(min(_BLOCK_BYTES, max(piece.length for piece in batch) or 1)))
         done = []
         for piece in batch:
             path = below(root, piece.name)
@@ -215,22 +238,6 @@ def sync_file_system(path: Path) -> None:
         os.close(fd)
 
 
-class reading_errors:  # noqa: N801 - a context, as `output_errors`; written out, for it is entered for every file
-    """Turn the system's errors while a file is read into ours."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError) and not isinstance(error, StagingError):
-            raise StagingError(
-                f"cannot be read ({error.strerror or error})", path=self._path, remedy="check the disk and permissions"
-            ) from error
-
-
 class _Copier:
     """Copies pieces; threads share it."""
 
@@ -248,13 +255,14 @@ class _Copier:
         self._as_root = os.geteuid() == 0
         self._owner = (os.geteuid(), os.getegid())
         self._libc = ctypes.CDLL(None)
+        self._umask = _umask()
         self._local = threading.local()
 
     def prepare(self, name: str) -> None:
         """Make a file of several pieces as long as it will be, with room set aside."""
         entry, path = self._files[name], below(self._target, name)
         with output_errors(Path(path)):
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            fd = os.open(path, _CREATE, 0o600)
             try:
                 os.ftruncate(fd, entry.size)
                 if not entry.sparse:
@@ -281,29 +289,25 @@ class _Copier:
             self._local.buffer = memoryview(bytearray(_BLOCK_BYTES))
         done = []
         for piece in batch:
-            done.append((piece, self._copy(piece, self._local.buffer)))
+            try:
+                done.append((piece, self._copy(piece, self._local.buffer)))
+            except OSError:
+                with output_errors(Path(below(self._target, piece.name))):
+                    raise
             self._progress(piece.length)
+        if self._journal is not None:
+            self._journal.add((piece, self._files[piece.name], checksum) for piece, checksum in done)
         return done
 
     def _copy(self, piece: Piece, buffer: memoryview) -> str:
-        entry = self._files[piece.name]
-        path = below(self._source, piece.name)
-        with reading_errors(path):
-            source = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        entry, path = self._files[piece.name], below(self._source, piece.name)
         try:
-            self._require_unchanged(source, entry, path)
-            checksum = self._write(piece, entry, source, buffer)
-            self._require_unchanged(source, entry, path)
-        finally:
-            os.close(source)
-        if self._journal is not None:
-            self._journal.add([(piece, entry, checksum)])
-        return checksum
-
-    def _write(self, piece: Piece, entry: Entry, source: int, buffer: memoryview) -> str:
-        path = below(self._target, piece.name)
-        with output_errors(Path(path)):
-            target = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            source = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        try:
+            mode = entry.mode & 0o777
+            target = os.open(below(self._target, piece.name), _CREATE, mode | 0o600)
             try:
                 checksum = None if self._fresh else self._done_before(piece, entry, target, buffer)
                 if checksum is None:
@@ -311,9 +315,13 @@ class _Copier:
                 if entry.size <= PIECE_BYTES:
                     if entry.sparse or not self._fresh:
                         os.ftruncate(target, entry.size)
-                    self._attributes(target, entry)
+                    self._attributes(
+                        target, entry, has_mode=self._fresh and entry.mode == (mode | 0o600) & ~self._umask
+                    )
             finally:
                 os.close(target)
+        finally:
+            os.close(source)
         return checksum
 
     def _done_before(self, piece: Piece, entry: Entry, target: int, buffer: memoryview) -> str | None:
@@ -325,27 +333,26 @@ class _Copier:
         return known if _sum_piece(target, piece, buffer) == known else None
 
     def _write_piece(self, piece: Piece, entry: Entry, source: int, target: int, buffer: memoryview) -> str:
+        if entry.size < _BLOCK_BYTES:
+            return self._write_small(piece, entry, source, target, buffer)
+        path = below(self._source, piece.name)
         read, written = xxhash.xxh3_128(), xxhash.xxh3_128()
         at, end = piece.offset, piece.offset + piece.length
         while at < end:
-            with reading_errors(below(self._source, piece.name)):
-                n = os.preadv(source, [buffer[: end - at]], at)
-            if n == 0:
-                raise _changed(below(self._source, piece.name))
-            block = buffer[:n]
+            block = buffer[: _read(source, buffer[: end - at], at, path)]
+            if not block:
+                raise _changed(path)
             read.update(block)
-            if entry.sparse and self._fresh and block == _ZEROS[:n]:
+            if entry.sparse and self._fresh and block == _ZEROS[: len(block)]:
                 written.update(block)  # a hole stays one
             else:
                 _pwrite(target, block, at)
-                if os.preadv(target, [block], at) == n:
+                if os.preadv(target, [block], at) == len(block):
                     written.update(block)
-            at += n
+            at += len(block)
         checksum = read.hexdigest()
         if written.hexdigest() != checksum:
-            raise OutputError(
-                "does not hold what was written", path=below(self._target, piece.name), remedy="check the disk"
-            )
+            raise _corrupted(below(self._target, piece.name))
         if piece.length >= _WRITE_SOON_BYTES and hasattr(self._libc, "sync_file_range"):
             # The disk can begin: there is less to wait for at the end. It is advice, so its answer is not asked.
             self._libc.sync_file_range(
@@ -353,16 +360,54 @@ class _Copier:
             )
         return checksum
 
-    def _require_unchanged(self, fd: int, entry: Entry, path: str) -> None:
-        status = os.fstat(fd)
-        if (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime_ns):
+    def _write_small(self, piece: Piece, entry: Entry, source: int, target: int, buffer: memoryview) -> str:
+        """Do the same for a file of less than a block, of which there are many."""
+        path = below(self._source, piece.name)
+        n = _read(source, buffer, 0, path)
+        if n != entry.size:
             raise _changed(path)
+        block = buffer[:n]
+        checksum = xxhash.xxh3_128_hexdigest(block)
+        if n:
+            _pwrite(target, block, 0)
+            if os.preadv(target, [block], 0) != n or xxhash.xxh3_128_hexdigest(block) != checksum:
+                raise _corrupted(below(self._target, piece.name))
+        return checksum
 
-    def _attributes(self, fd: int, entry: Entry) -> None:
+    def _attributes(self, fd: int, entry: Entry, *, has_mode: bool = False) -> None:
         if self._as_root and (entry.uid, entry.gid) != self._owner and entry.uid >= 0:
             os.fchown(fd, entry.uid, entry.gid)
-        os.fchmod(fd, entry.mode)
+            has_mode = False
+        if not has_mode:
+            os.fchmod(fd, entry.mode)
         os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
+
+
+def _umask() -> int:
+    """Say which permissions the system takes from new files; asking os.umask would change it for all threads."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith("Umask:"):
+            return int(line.split()[1], 8)
+    return 0o777
+
+
+def _read(fd: int, buffer: memoryview, at: int, path: str) -> int:
+    try:
+        return os.preadv(fd, [buffer], at)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: OSError) -> StagingError:
+    return StagingError(
+        f"cannot be read ({error.strerror or error})",
+        path=path,
+        remedy="check that it is there, its permissions and its disk",
+    )
+
+
+def _corrupted(path: str) -> OutputError:
+    return OutputError("does not hold what was written", path=path, remedy="check the disk")
 
 
 def _changed(path: str) -> StagingError:

@@ -6,25 +6,26 @@ and whatever of it is the same is linked into the new tree and not written again
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dsa110_contimg.config.logs import human_bytes
-from dsa110_contimg.errors import CopiesDifferError, DiskFullError, OutputError
+from dsa110_contimg.errors import CopiesDifferError, DiskFullError
 from dsa110_contimg.naming import StagingStep
 from dsa110_contimg.storage.copying import Journal, copy_files, sum_files, sync_file_system
 from dsa110_contimg.storage.files import output_errors, sync_tree
-from dsa110_contimg.storage.free_space import FreeSpace
 from dsa110_contimg.storage.mounts import mount_of
 from dsa110_contimg.storage.renaming import swap_in
+from dsa110_contimg.storage.room import require_free
 from dsa110_contimg.storage.scratch_records import (
     Item,
     Record,
     announce,
     journal_path,
     settle,
+    write_record,
 )
 from dsa110_contimg.storage.trees import (
     Entry,
@@ -32,7 +33,9 @@ from dsa110_contimg.storage.trees import (
     Tree,
     below,
     files_of,
+    finish_directories,
     is_lock,
+    make_directories,
     open_directories,
     remove_tree,
     scan,
@@ -42,9 +45,12 @@ from dsa110_contimg.storage.trees import (
 if TYPE_CHECKING:
     from dsa110_contimg.storage.scratch_roots import Place
 
-_SPACE_TIMEOUT_S = 10.0
+log = logging.getLogger(__name__)
+
 # Directory entries and inodes take room too: so much a file, generously [bytes].
 _FILE_BYTES = 4096
+# So many are flushed one after the other; more of them with all that the file system has to write.
+_FEW = 64
 
 
 class Watch(NamedTuple):
@@ -161,19 +167,7 @@ def require_room(plan: Plan, limits: Limits, there_bytes: int = 0) -> None:
         The disk does not answer.
     """
     needed = plan.copied_bytes + _FILE_BYTES * (len(plan.wanted) + len(plan.kept)) - there_bytes
-    parent = plan.target.parent
-    (space,) = FreeSpace().ask([parent], _SPACE_TIMEOUT_S)
-    if space.free_bytes is None:
-        raise OutputError(space.problem, path=parent, remedy="check that the disk is mounted and answers")
-    on_root = _existing(parent).stat().st_dev == Path("/").stat().st_dev
-    reserve = limits.reserve_bytes if on_root else 0
-    if space.free_bytes < needed + reserve:
-        stay = f", and {human_bytes(reserve)} have to stay free on the root file system" if reserve else ""
-        raise DiskFullError(
-            f"no room: {human_bytes(needed)} are needed where {human_bytes(space.free_bytes)} are free{stay}",
-            path=plan.target,
-            remedy="clean what is archived (scratch status), or lower the floor (scratch.reserve_gb, --reserve)",
-        )
+    require_free(plan.target.parent, needed, limits.reserve_bytes)
 
 
 def mirror(plan: Plan, place: Place, verb: str, limits: Limits, record: Record, watch: Watch) -> tuple[Record, int]:
@@ -213,6 +207,11 @@ def mirror(plan: Plan, place: Place, verb: str, limits: Limits, record: Record, 
             _prepare(plan, partial, journal)
         watch.total(plan.copied_bytes + 2 * sum(plan.wanted[name].size for name in plan.same))
         sums, copied = _link_same(plan, partial, limits, watch)
+        if plan.is_done and not copied:
+            remove_tree(partial)
+            record = record._replace(items=_items(plan, sums))
+            write_record(place, record)
+            return record, 0
         require_room(plan, limits, _taken(partial))
         wanted = {name: plan.wanted[name] for name in (*plan.copied, *copied)}
         sums |= copy_files(
@@ -220,11 +219,10 @@ def mirror(plan: Plan, place: Place, verb: str, limits: Limits, record: Record, 
         )
         _keep(plan, partial, limits)
         _require_still(plan, place)
-        items = {name: Item.of(entry, sums.get(name, "")) for name, entry in plan.wanted.items()}
-        record = record._replace(items=items)
+        record = record._replace(items=_items(plan, sums))
         with output_errors(plan.target):
-            _attributes(plan, partial)
-            _flush(partial)
+            finish_directories(plan.wanted | {name: plan.there[name] for name in plan.kept}, partial)
+            _flush(plan, partial)
             announce(place, record, partial, plan.target)
             swap_in(partial, plan.target, place.hidden(plan.target, StagingStep.REPLACED))
     except DiskFullError:
@@ -256,11 +254,23 @@ def recover(place: Place) -> None:
         if settle(place):
             for final, verb in ((place.scratch, "stage"), (place.data, "archive")):
                 # One of them is what was replaced; the other, if there is any, was begun before.
-                remove_tree(place.hidden(final, StagingStep.COPYING))
+                _remove_old(place.hidden(final, StagingStep.COPYING))
                 journal_path(place, verb).unlink(missing_ok=True)
         for final in (place.scratch, place.data):
             for step in (StagingStep.REPLACED, StagingStep.CLEANED):
-                remove_tree(place.hidden(final, step))
+                _remove_old(place.hidden(final, step))
+
+
+def _remove_old(path: Path) -> None:
+    """Remove what has been replaced; of what others have open, FUSE leaves something behind."""
+    try:
+        remove_tree(path)
+    except OSError as error:
+        log.warning("%s cannot be removed (%s): the next command on it tries again", path, error.strerror)
+
+
+def _items(plan: Plan, sums: dict[str, str]) -> dict[str, Item]:
+    return {name: Item.of(entry, sums.get(name, "")) for name, entry in plan.wanted.items()}
 
 
 def _taken(partial: Path) -> int:
@@ -271,12 +281,6 @@ def _taken(partial: Path) -> int:
     return sum(min(status.st_size, status.st_blocks * 512) for status in statuses if status.st_nlink == 1)
 
 
-def _existing(path: Path) -> Path:
-    while not path.exists():
-        path = path.parent
-    return path
-
-
 def _prepare(plan: Plan, partial: Path, journal: Journal) -> None:
     """Make the directories and links of a new tree, and leave of an old one only files that the journal knows.
 
@@ -284,14 +288,7 @@ def _prepare(plan: Plan, partial: Path, journal: Journal) -> None:
     """
     if os.path.lexists(partial):
         _prune(plan, partial, journal.names())
-    for name, entry in plan.wanted.items():
-        path = Path(below(partial, name))
-        if entry.kind is Kind.DIRECTORY and not path.is_dir():
-            path.mkdir(0o700)
-        elif entry.kind is Kind.LINK:
-            path.symlink_to(entry.leads_to)
-            os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
-            _own(path, entry)
+    make_directories(plan.wanted, partial)
 
 
 def _prune(plan: Plan, partial: Path, journaled: set[str]) -> None:
@@ -335,37 +332,19 @@ def _link(target: Path, partial: Path, name: str) -> bool:
 def _keep(plan: Plan, partial: Path, limits: Limits) -> None:
     """Bring what the target alone has into the new tree."""
     copied: dict[str, Entry] = {}
+    make_directories({name: plan.there[name] for name in plan.kept}, partial)
     for name in plan.kept:
-        entry, path = plan.there[name], Path(below(partial, name))
-        if entry.kind is Kind.DIRECTORY:
-            path.mkdir(0o700, exist_ok=True)
-        elif entry.kind is Kind.LINK:
-            path.symlink_to(entry.leads_to)
-        elif not _link(plan.target, partial, name):
-            copied[name] = entry
+        if plan.there[name].kind is Kind.FILE and not _link(plan.target, partial, name):
+            copied[name] = plan.there[name]
     copy_files(plan.target, partial, copied, workers=limits.workers)
 
 
-def _attributes(plan: Plan, partial: Path) -> None:
-    """Give directories their owners, modes and times: the innermost first, for each changes the one that it is in."""
-    trees = plan.wanted | {name: plan.there[name] for name in plan.kept}
-    for name in sorted(trees, key=lambda name: name.count("/") if name else -1, reverse=True):
-        if trees[name].kind is Kind.DIRECTORY:
-            path = Path(below(partial, name))
-            _own(path, trees[name])
-            path.chmod(trees[name].mode)
-            os.utime(path, ns=(trees[name].mtime_ns, trees[name].mtime_ns))
-
-
-def _own(path: Path, entry: Entry) -> None:
-    if os.geteuid() == 0:
-        os.chown(path, entry.uid, entry.gid, follow_symlinks=False)
-
-
-def _flush(partial: Path) -> None:
-    sync_file_system(partial.parent)
-    if mount_of(partial.parent).is_fuse:
-        sync_tree(partial)  # nobody tells its program to flush all that it has
+def _flush(plan: Plan, partial: Path) -> None:
+    many = len(plan.wanted) + len(plan.kept) > _FEW
+    if many:
+        sync_file_system(partial.parent)
+    if not many or mount_of(partial.parent).is_fuse:
+        sync_tree(partial)  # FUSE tells no program to flush all that it has
 
 
 def _require_still(plan: Plan, place: Place) -> None:

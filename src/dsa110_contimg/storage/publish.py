@@ -7,7 +7,6 @@ told from what another process is making, and is removed by whoever comes next.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import logging
@@ -19,22 +18,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import xxhash
-
-from dsa110_contimg.errors import OutputError, OutputExistsError
+from dsa110_contimg.errors import OutputExistsError
 from dsa110_contimg.naming import parse_partial_name, partial_name
+from dsa110_contimg.storage.copying import copy_tree
 from dsa110_contimg.storage.files import output_errors, sync_directory, sync_tree
+from dsa110_contimg.storage.renaming import NO_SUCH_RENAME, RENAME_EXCHANGE, RENAME_NOREPLACE
+from dsa110_contimg.storage.renaming import renameat2 as _renameat2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 log = logging.getLogger(__name__)
-
-_RENAME_NOREPLACE = 1
-_RENAME_EXCHANGE = 2
-_AT_FDCWD = -100
-_COPY_BYTES = 4 << 20
-_NO_SUCH_RENAME = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 def require_writable(directory: Path) -> None:
@@ -167,7 +161,7 @@ def publish(product: Path, final: Path, *, replace: bool = False) -> None:
             return
         group, _ = parse_partial_name(product.parent.name)
         with partial_directory(final.parent, group) as partial:
-            _copy_verified(product, partial / product.name)
+            copy_tree(product, partial / product.name)
             sync_tree(partial / product.name)
             _rename(partial / product.name, final, replace=replace)
 
@@ -177,43 +171,13 @@ def _rename(product: Path, final: Path, *, replace: bool) -> None:
     if exists and not replace:
         raise OutputExistsError("is there already", path=final, remedy="use --overwrite to replace it")
     # An exchange leaves the old product in the partial directory, which goes away.
-    error = _renameat2(product, final, _RENAME_EXCHANGE if exists else _RENAME_NOREPLACE)
+    error = _renameat2(product, final, RENAME_EXCHANGE if exists else RENAME_NOREPLACE)
     if error == errno.EEXIST:
         raise OutputExistsError("is there already", path=final, remedy="use --overwrite to replace it")
-    if error in _NO_SUCH_RENAME:
+    if error in NO_SUCH_RENAME:
         if exists:
             os.rename(final, product.with_name(product.name + ".old"))
         os.rename(product, final)
     elif error:
         raise OSError(error, os.strerror(error), str(final))
     sync_directory(final.parent)
-
-
-def _renameat2(source: Path, target: Path, flags: int) -> int:
-    """Linux's renameat2(2), which neither replaces by accident nor leaves a gap; return an errno, or 0."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if not hasattr(libc, "renameat2"):
-        return errno.ENOSYS
-    done = libc.renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), ctypes.c_uint(flags))
-    return ctypes.get_errno() if done else 0
-
-
-def _copy_verified(source: Path, target: Path) -> None:
-    """Copy a tree, then read the copy again and compare checksums."""
-    if source.is_dir():
-        target.mkdir()
-        for entry in sorted(source.iterdir()):
-            _copy_verified(entry, target / entry.name)
-        shutil.copystat(source, target)
-        return
-    shutil.copy2(source, target)
-    if _checksum(source) != _checksum(target):
-        raise OutputError("the copy differs from its source", path=target, remedy="check the disk, then run again")
-
-
-def _checksum(path: Path) -> str:
-    digest = xxhash.xxh3_128()
-    with path.open("rb") as file:
-        while block := file.read(_COPY_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

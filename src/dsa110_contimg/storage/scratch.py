@@ -7,6 +7,7 @@ it for itself while it does (`scratch_records.at_work`), and first brings into o
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +21,7 @@ from dsa110_contimg.storage.scratch_records import (
     Item,
     Record,
     at_work,
+    journal_path,
     now_utc,
     read_record,
     read_records,
@@ -31,7 +33,7 @@ from dsa110_contimg.storage.table_locks import refuse_users, refuse_writers
 from dsa110_contimg.storage.trees import Kind, Tree, files_of, is_lock, is_within, remove_tree, scan, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from dsa110_contimg.storage.scratch_roots import Place
     from dsa110_contimg.storage.trees import Entry
@@ -88,12 +90,9 @@ def stage(place: Place, limits: Limits, watch: Watch | None = None, *, dry_run: 
     OutputError
         There is no room for it, or it cannot be written.
     """
-    require_roots(place.roots)
-    with at_work(place):
-        recover(place)
+    with _having(place, dry_run=dry_run):
         _require(place.data, "stage")
         refuse_writers(place.data)
-        _refuse_overlap(place)
         record = read_record(record_path(place))
         plan = plan_mirror(place.data, place.scratch, place, delete=True)
         if plan.there and record is not None and not changes(record, plan.there) and not changes(record, plan.wanted):
@@ -139,9 +138,7 @@ def archive(
     OutputError
         There is no room for it, or it cannot be written.
     """
-    require_roots(place.roots)
-    with at_work(place):
-        recover(place)
+    with _having(place, dry_run=dry_run):
         _require(place.scratch, "archive")
         refuse_writers(place.scratch)
         record = read_record(record_path(place))
@@ -184,14 +181,13 @@ def clean(
     OutputError
         It cannot be removed.
     """
-    require_roots(place.roots)
-    with at_work(place):
-        recover(place)
+    with _having(place, dry_run=dry_run):
+        if not os.path.lexists(place.scratch) and record_path(place).exists():
+            if not dry_run:
+                record_path(place).unlink()  # somebody else removed the copy
+            return Done(place.path, Outcome.CLEANED)
         _require(place.scratch, "clean")
         refuse_users(place.scratch)
-        above = [record.path for record in read_records(place.roots) if record.path in place.ancestors]
-        if above:
-            raise StagingError(f"is a part of {above[-1]}, which is staged", path=place.path, remedy="clean that")
         tree = scan(place.scratch, [Path("/")])
         if not force:
             different = compare(place, tree, limits, watch or Watch())
@@ -277,26 +273,38 @@ def _require(path: Path, verb: str) -> None:
         raise NotStagedError(f"there is nothing to {verb}", path=path, remedy="see what there is with 'scratch list'")
 
 
+@contextmanager
+def _having(place: Place, *, dry_run: bool) -> Iterator[None]:
+    """Have a product for oneself, and in order; for a dry run, only look whether it can be had."""
+    require_roots(place.roots)
+    with nullcontext() if dry_run else at_work(place):
+        if not dry_run:
+            recover(place)
+        _refuse_overlap(place)
+        yield
+
+
 def _refuse_overlap(place: Place) -> None:
-    """Refuse to stage a part of what is staged, or what has staged parts."""
+    """Refuse a part of a product, and what has products for its parts."""
     for record in read_records(place.roots):
         if record.path in place.ancestors:
-            raise StagingError(f"is a part of {record.path}, which is staged", path=place.path)
+            raise StagingError(f"is a part of {record.path}, which is staged", path=place.path, remedy="name that")
         if is_within(record.path, place.path) and record.path != place.path:
-            raise StagingError(f"its part {record.path} is staged", path=place.path, remedy="clean that first")
+            raise StagingError(f"its part {record.path} is staged by itself", path=place.path, remedy="clean that")
 
 
 def _refuse_changed(place: Place, record: Record | None, plan: Plan, limits: Limits) -> None:
     """Refuse to replace what is on the scratch disk, unless it is what was staged; that is found out by checksum."""
     if record is None:
-        if plan.is_done:
-            return  # `mirror` reads both
-        raise _differ(
-            "something else is on the scratch disk",
-            place,
-            [*plan.copied, *plan.removed],
-            "archive it, or remove it with 'scratch clean --force'",
-        )
+        different = compare(place, plan.there, limits, Watch())
+        if different:
+            raise _differ(
+                "something else is on the scratch disk",
+                place,
+                different,
+                "archive it, or remove it with 'scratch clean --force'",
+            )
+        return
     sums = sum_files(place.scratch, {name: plan.there[name] for name in files_of(plan.there)}, workers=limits.workers)
     changed = [
         name
@@ -315,7 +323,7 @@ def _refuse_changed(place: Place, record: Record | None, plan: Plan, limits: Lim
 
 def _refuse_newer(place: Place, plan: Plan, record: Record | None) -> None:
     """Refuse to replace in the archive what is not what was staged from it or archived there before."""
-    known = _known(place)
+    known = record.items if record else {}
     if plan.removed and record is None:
         raise _differ(
             "was never staged as a whole, and the archive has more",
@@ -334,21 +342,6 @@ def _refuse_newer(place: Place, plan: Plan, record: Record | None) -> None:
         )
 
 
-def _known(place: Place) -> Mapping[str, Item]:
-    """Collect what is recorded of a product, of what it is a part of, and of its parts; the newest counts."""
-    known: dict[str, Item] = {}
-    records = read_records(place.roots)
-    for record in sorted(records, key=lambda record: max(record.staged_utc, record.archived_utc)):
-        if record.path in place.ancestors:
-            start = place.path.removeprefix(record.path + "/")
-            inside = {name: item for name, item in record.items.items() if is_within(name, start)}
-            known |= {name.removeprefix(start).lstrip("/"): item for name, item in inside.items()}
-        elif is_within(record.path, place.path):
-            start = record.path.removeprefix(place.path).lstrip("/")
-            known |= {"/".join(part for part in (start, name) if part): item for name, item in record.items.items()}
-    return known
-
-
 def _remove(place: Place, verified: Tree | None) -> None:
     """Take the name from the staged copy, look a last time whether it is what was verified, and remove it."""
     looked_at = place.hidden(place.scratch, StagingStep.CLEANING)
@@ -360,11 +353,9 @@ def _remove(place: Place, verified: Tree | None) -> None:
             raise CopiesDifferError("changed while it was verified, and stays", path=place.scratch)
         os.rename(looked_at, going)
         sync_directory(place.scratch.parent)
-        for record in read_records(place.roots):
-            if is_within(record.path, place.path):
-                record_path(place.roots.place(record.path)).unlink(missing_ok=True)
+        record_path(place).unlink(missing_ok=True)
         for name in ("stage", "archive", "next"):
-            (place.roots.records / f"{place.key}.{name}").unlink(missing_ok=True)
+            journal_path(place, name).unlink(missing_ok=True)
         remove_tree(place.hidden(place.scratch, StagingStep.COPYING))
         remove_tree(going)
         _remove_empty(place)

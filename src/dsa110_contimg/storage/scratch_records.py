@@ -15,6 +15,7 @@ import xxhash
 
 from dsa110_contimg.errors import StagingError
 from dsa110_contimg.storage.files import output_errors, sync_directory
+from dsa110_contimg.storage.scratch_roots import make_scratch_root
 from dsa110_contimg.storage.trees import Entry, Kind
 
 if TYPE_CHECKING:
@@ -163,9 +164,10 @@ def at_work(place: Place) -> Iterator[None]:
 
     Raises
     ------
-    OutputError
-        The scratch disk cannot be written.
+    StagingError, OutputError
+        The scratch disk is not there, or cannot be written.
     """
+    make_scratch_root(place.roots)
     records = place.roots.records
     with output_errors(records):
         records.mkdir(exist_ok=True)

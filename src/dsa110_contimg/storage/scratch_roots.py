@@ -50,9 +50,11 @@ class Roots(NamedTuple):
         return place
 
     def _relative(self, text: str) -> str:
+        if ".." not in text.split("/"):
+            text = os.path.normpath(text)
         for root in self:
             for form in (os.path.abspath(root), os.path.realpath(root)):
-                if is_within(os.path.normpath(text) if ".." not in text.split("/") else text, form):
+                if is_within(text, form):
                     return text.removeprefix(form)
         raise UsageError(
             f"is outside of the roots {self.data} and {self.scratch}", path=text, remedy="give a path below a root"
@@ -92,32 +94,44 @@ class Place(NamedTuple):
 
 
 def require_roots(roots: Roots) -> None:
-    """Refuse roots that are missing, or one inside the other; make the scratch root itself if only that is missing.
+    """Refuse roots of no use: the data root is missing, or one is inside the other.
 
     Raises
     ------
     StagingError
-        They are no use.
+        The data root is not there.
+    UsageError
+        They are not apart.
     """
     if not roots.data.is_dir():
         raise StagingError(
             "the data root is not there", path=roots.data, remedy="mount or make it, or set scratch.data_root"
         )
-    if not roots.scratch.is_dir():
-        try:
-            roots.scratch.mkdir()
-        except OSError as error:
-            raise StagingError(
-                f"the scratch root is not there, nor can it be made ({error.strerror})",
-                path=roots.scratch,
-                remedy="mount or make it, or set paths.scratch",
-            ) from error
     data, scratch = os.path.realpath(roots.data), os.path.realpath(roots.scratch)
     if is_within(data, scratch) or is_within(scratch, data):
         raise UsageError(
             f"the scratch root {scratch} and the data root {data} are not apart",
             remedy="set paths.scratch and scratch.data_root to directories of which neither is in the other",
         )
+
+
+def make_scratch_root(roots: Roots) -> None:
+    """Make the scratch root if only that is missing: its directory may be where a disk is to be mounted.
+
+    Raises
+    ------
+    StagingError
+        It is not there, nor can it be made.
+    """
+    if not roots.scratch.is_dir():
+        try:
+            roots.scratch.mkdir(exist_ok=True)
+        except OSError as error:
+            raise StagingError(
+                f"the scratch root is not there, nor can it be made ({error.strerror})",
+                path=roots.scratch,
+                remedy="mount or make it, or set paths.scratch",
+            ) from error
 
 
 def _is_ours(part: str) -> bool:

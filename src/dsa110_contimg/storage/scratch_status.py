@@ -12,13 +12,14 @@ from dsa110_contimg.naming import parse_staging_name
 from dsa110_contimg.storage.free_space import FreeSpace, Space
 from dsa110_contimg.storage.scratch import changes
 from dsa110_contimg.storage.scratch_records import is_at_work, read_records
+from dsa110_contimg.storage.scratch_roots import Place
 from dsa110_contimg.storage.trees import files_of, is_within, scan, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dsa110_contimg.storage.scratch_records import Record
-    from dsa110_contimg.storage.scratch_roots import Place, Roots
+    from dsa110_contimg.storage.scratch_roots import Roots
 
 
 class State(StrEnum):
@@ -109,6 +110,15 @@ def status(roots: Roots, reserve_bytes: int, places: list[Place] | None = None) 
     if places:
         products = [item for item in products if any(is_within(item.path, place.path) for place in places)]
     return ScratchStatus(data, scratch, root, reserve_bytes, tuple(sorted(products)))
+
+
+def products_below(place: Place) -> list[Place]:
+    """List the products that are below a directory on the scratch disk, if there are any but itself."""
+    records = {record.path for record in read_records(place.roots)}
+    if not any(is_within(path, place.path) and path != place.path for path in records):
+        return [place]
+    new = {item.path for item in _strangers(place.roots, records) if item.state is State.NEW}
+    return [Place(place.roots, path) for path in sorted(records | new) if is_within(path, place.path)]
 
 
 def listing(roots: Roots, place: Place | None = None) -> list[Listed]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dsa110_contimg.errors import TableLockedError
+from dsa110_contimg.storage.trees import reading_errors
 
 _LOCK_NAME = "table.lock"
 _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, pid
@@ -54,15 +55,16 @@ def find_locks(root: Path) -> list[TableLock]:
 
     Raises
     ------
-    OSError
-        A directory or a lock file cannot be read.
+    StagingError
+        A lock file cannot be read.
     """
     found = []
-    for folder, _, names in os.walk(root):
-        if _LOCK_NAME in names:
-            lock = probe(Path(folder))
-            if lock is not None:
-                found.append(lock)
+    with reading_errors(root):
+        for folder, _, names in os.walk(root):
+            if _LOCK_NAME in names:
+                lock = probe(Path(folder))
+                if lock is not None:
+                    found.append(lock)
     return found
 
 

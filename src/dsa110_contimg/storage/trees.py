@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dsa110_contimg.errors import StagingError, UsageError
+from dsa110_contimg.errors import ContimgError, StagingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -66,6 +66,24 @@ def below(root: str | os.PathLike[str], name: str) -> str:
     return f"{os.fspath(root)}/{name}" if name else os.fspath(root)
 
 
+class reading_errors:  # noqa: N801 - a context, as `output_errors`; written out, for it is entered for every file
+    """Turn the system's errors while something is read into ours."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and not isinstance(error, ContimgError):
+            raise StagingError(
+                f"cannot be read ({error.strerror or error})",
+                path=error.filename or self._path,
+                remedy="check that it is there, its permissions and its disk",
+            ) from error
+
+
 def scan(root: Path, within: Iterable[Path]) -> Tree:
     """List a tree, or a single file, without following links.
 
@@ -78,17 +96,16 @@ def scan(root: Path, within: Iterable[Path]) -> Tree:
 
     Raises
     ------
-    FileNotFoundError
-        There is nothing, or it vanished.
     StagingError
-        Something is neither file, directory nor link.
+        Something cannot be read, or is neither file, directory nor link.
     UsageError
         A link leads elsewhere.
     """
     allowed = [os.path.realpath(place) for place in within]
-    tree = {"": _entry(os.fspath(root), os.lstat(root), allowed)}
-    if tree[""].kind is Kind.DIRECTORY:
-        tree.update(_walk(os.fspath(root), "", allowed))
+    with reading_errors(root):
+        tree = {"": _entry(os.fspath(root), os.lstat(root), allowed)}
+        if tree[""].kind is Kind.DIRECTORY:
+            tree.update(_walk(os.fspath(root), "", allowed))
     return tree
 
 
@@ -145,11 +162,6 @@ def size_of(tree: Tree) -> int:
     return sum(entry.size for entry in tree.values())
 
 
-def same_but_for_contents(one: Entry, other: Entry) -> bool:
-    """Whether two entries differ at most in what is in the files."""
-    return (one.kind, one.size, one.leads_to) == (other.kind, other.size, other.leads_to)
-
-
 def remove_tree(path: Path) -> None:
     """Remove a file or a tree, be its directories writable or not; what is not there is no error.
 
@@ -174,3 +186,30 @@ def open_directories(path: Path) -> None:
             status = os.lstat(name)
             if stat.S_ISDIR(status.st_mode) and status.st_mode & 0o700 != 0o700:
                 Path(name).chmod(stat.S_IMODE(status.st_mode) | 0o700)
+
+
+def make_directories(tree: Tree, target: Path) -> None:
+    """Make the directories and links of a tree, as far as they are not there; directories may be written for now."""
+    for name, entry in tree.items():
+        path = Path(below(target, name))
+        if entry.kind is Kind.DIRECTORY and not path.is_dir():
+            path.mkdir(0o700)
+        elif entry.kind is Kind.LINK:
+            path.symlink_to(entry.leads_to)
+            _own(path, entry)
+            os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
+
+
+def finish_directories(tree: Tree, target: Path) -> None:
+    """Give directories their owners, modes and times: the innermost first, for each changes the one that it is in."""
+    for name in sorted(tree, key=lambda name: name.count("/") if name else -1, reverse=True):
+        if tree[name].kind is Kind.DIRECTORY:
+            path = Path(below(target, name))
+            _own(path, tree[name])
+            path.chmod(tree[name].mode)
+            os.utime(path, ns=(tree[name].mtime_ns, tree[name].mtime_ns))
+
+
+def _own(path: Path, entry: Entry) -> None:
+    if os.geteuid() == 0:
+        os.chown(path, entry.uid, entry.gid, follow_symlinks=False)
