@@ -2,13 +2,14 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak env clean
+.PHONY: help demo test lint docs bench soak env clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 RUN_STAMP := $(VENV)/.stamp-run
 DEV_STAMP := $(VENV)/.stamp-dev
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 CHECKED := src tests $(wildcard scripts benchmarks)
 
 help:  ## list the targets
@@ -25,7 +26,7 @@ test: $(DEV_STAMP)  ## run all tests, with coverage
 	@echo "== test: everything"
 	@$(PY) -m pytest --cov --cov-append
 
-lint: $(DEV_STAMP)  ## style, types, and which room may import which
+lint: $(DEV_STAMP)  ## style, types, which room may import which, and whether the docs can be built
 	@echo "== lint: ruff"
 	@$(VENV)/bin/ruff check $(CHECKED)
 	@$(VENV)/bin/ruff format --check $(CHECKED)
@@ -33,6 +34,12 @@ lint: $(DEV_STAMP)  ## style, types, and which room may import which
 	@$(VENV)/bin/mypy
 	@echo "== lint: the rooms"
 	@$(VENV)/bin/lint-imports --no-cache
+	@echo "== lint: the docs"
+	@$(MKDOCS) --quiet --site-dir build/docs
+
+docs: $(DEV_STAMP)  ## build the documentation as a site, in site/
+	@$(MKDOCS)
+	@echo "== docs: site/index.html; with the search: $(PY) -m http.server --directory site"
 
 bench: $(DEV_STAMP)  ## time a full group, ours and the peer's side by side; and the stream
 	@echo "== bench: convert a full group (minutes, and 10 GB of disk)"
@@ -56,7 +63,7 @@ env: $(DEV_STAMP)  ## make .venv with everything in it
 clean:  ## remove caches, coverage, builds, and what demo and bench left (never data or .venv)
 	@echo "== clean: caches, coverage, builds, demo and bench output"
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov \
-	    build dist contimg-data/demo contimg-data/bench
+	    build dist site contimg-data/demo contimg-data/bench
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):
@@ -77,11 +84,12 @@ $(RUN_STAMP): pyproject.toml constraints.txt | $(PY)
 	@$(PY) -c 'from dsa110_contimg.flagging.compiled import compile_kernels; compile_kernels()'
 	@$(PY) -c 'from dsa110_contimg.calibration.compiled import compile_kernels; compile_kernels()'
 	@$(PY) -c 'from dsa110_contimg.imaging.compiled import compile_kernels; compile_kernels()'
+	@$(PY) -c 'from dsa110_contimg.qa.compiled import compile_kernels; compile_kernels()'
 	@touch $@
 
 $(DEV_STAMP): $(RUN_STAMP)
 	@echo "== .venv: installing what the tests and checks need"
-	@$(PIP) --no-build-isolation --editable '.[test,dev]'
+	@$(PIP) --no-build-isolation --editable '.[test,dev,docs]'
 	@echo "== .venv: installing CASA, a second opinion for the tests (large)"
 	@$(PIP) --no-build-isolation --editable '.[casa]' \
 	    || echo "CASA cannot be installed on $$($(PY) -V): the tests that ask it are skipped"

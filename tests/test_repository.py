@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text().splitlines()
 PINNED = {line.partition("==")[0].lower().replace("_", "-") for line in CONSTRAINTS}
-TARGETS = ["demo", "test", "lint", "bench", "env", "clean"]
+TARGETS = ["demo", "test", "lint", "docs", "bench", "env", "clean"]
 
 
 @pytest.mark.parametrize("line", CONSTRAINTS)

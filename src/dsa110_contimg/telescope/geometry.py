@@ -132,8 +132,8 @@ def uvw_basis(ra_deg: ArrayLike, dec_deg: ArrayLike, mjd: ArrayLike, site: Site)
 def aberration_scale(ra_deg: float, dec_deg: float, mjd: float, site: Site) -> float:
     """Apparent size of a small ICRS offset from a phase centre, divided by its ICRS size.
 
-    Aberration is conformal: near the centre it magnifies all directions alike, by 1 + (v/c) cos(angle to the apex),
-    up to 1e-4. In an image made from rigidly turned baselines a source at an ICRS offset x appears at x times
+    Aberration is conformal: near the centre it scales all directions alike, by 1 - (v/c) cos(angle to the apex), within
+    1e-4 of 1. In an image made from rigidly turned baselines a source at an ICRS offset x appears at x times
     this factor; dividing the pixel size by it puts positions right.
 
     Parameters
