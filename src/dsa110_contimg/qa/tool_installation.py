@@ -205,7 +205,8 @@ def _fill(plan: Plan, progress: Callable[[float], None]) -> None:
     python = environment / "bin" / "python"
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--retries", "2"]
     # The pins are all there is, so nothing has to be resolved; what comes as source is built with what is pinned, too.
-    pip += ["--no-deps", "--progress-bar", "off"]
+    # What is never imported need not be compiled.
+    pip += ["--no-deps", "--no-compile", "--progress-bar", "off"]
     pins = _pins(tool)
     builder = [pin for pin in pins if pin.startswith(_BUILDS_WITH)]
     try:
