@@ -52,7 +52,7 @@ def words(module, *functions):
         ("Kinds of failure", 0, set(FailureKind)),
         ("Events", 0, {*FailureKind, *DecisionKind}),
         ("Events", 0, words(None, "record_event", "add_event")),
-        ("Flagged samples", 0, {reason.title for reason in Reason}),
+        ("Flagged samples", 0, {reason.title for reason in Reason} | {reason.name.lower() for reason in Reason}),
         ("Sick antennas", 0, set(AilmentKind)),
         ("Verdicts on a calibration set", 0, set(LIMITS)),
         ("Which rung a group stands on", 0, set(Rung)),
