@@ -306,7 +306,7 @@ def _print_leftovers(session: Session, found: LeftoverScan) -> None:
     total = sum(item.size_bytes for item in found.leftovers)
     typer.echo("\n".join([*lines, f"{len(found.leftovers)} files, {human_bytes(total)}: {', '.join(parts)}"]))
     if found.n_unseen:
-        _say(session, f"{found.n_unseen} processes of other users cannot be looked into: root sees all")
+        _say(session, f"{found.n_unseen} processes cannot be looked into, and may hold what nobody seems to")
 
 
 def _print_removed(session: Session, removed: Removed) -> None:

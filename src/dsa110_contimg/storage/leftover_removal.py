@@ -108,7 +108,7 @@ def _why_held(item: Leftover, scan: LeftoverScan, mounts: list[Mount]) -> str:
     if told:
         return "held by a process that cannot be seen from here: another user's, or in another container"
     if told is None and scan.n_unseen:
-        return f"{scan.n_unseen} processes of other users cannot be looked into, and may hold it: do this as root"
+        return f"{scan.n_unseen} processes cannot be looked into, and may hold it: root may look into more"
     return ""
 
 

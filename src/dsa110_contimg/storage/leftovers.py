@@ -171,7 +171,7 @@ def scan_leftovers(roots: Iterable[Path], *, min_age_s: float, all_exist: bool =
     mounts = read_mounts()
     asked, troubles = answering_roots(roots, mounts, all_exist=all_exist)
     found: list[tuple[Path, os.stat_result]] = []
-    others = [mount.point for mount in mounts if mount.is_fuse]
+    others = [mount.point for mount in mounts if mount.is_fuse and any(_shows(mount, root) for root in asked)]
     silent = frozenset(trouble.path for trouble in [*troubles, *_silent(others, mounts)])
     for root in asked:
         found += find_files(root, LEFTOVER, silent, troubles)
@@ -296,6 +296,11 @@ def views(path: Path, mounts: list[Mount], silent: AbstractSet[Path]) -> list[Pa
     shown_by = (mount for mount in mounts if mount.is_fuse and mount != own and path.is_relative_to(mount.source))
     others += [mount.point / path.relative_to(mount.source) for mount in shown_by if mount.point not in silent]
     return others
+
+
+def _shows(mount: Mount, root: Path) -> bool:
+    """Whether a mount shows something of a directory, as far as it says what it is of."""
+    return root.is_relative_to(mount.source) or Path(mount.source).is_relative_to(root)
 
 
 def _seen(path: Path, status: os.stat_result, mounts: list[Mount], silent: AbstractSet[Path]) -> Leftover:
