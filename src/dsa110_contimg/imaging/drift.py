@@ -32,6 +32,8 @@ _POLYNOMIALS = 4
 _LEAST_WEIGHT = 1e-6
 # The lattice is about so many times as wide as the beam of the array.
 _FINER = 5
+# What is assumed of the flux where a model has none, as a part of the brightest, through the beam.
+_FAINT = 0.03
 # The spectrum that is assumed is 1 here [Hz].
 REFERENCE_HZ = 1.4e9
 
@@ -65,7 +67,10 @@ class DriftingBeam(NamedTuple):
     def modes(self, model: NDArray[np.float32]) -> Modes:
         """Find the modes of a model (N, N), the strongest first after the mean; they are complete for any model."""
         roots = self.roots
-        spread = self.spread(self.gathered(model))
+        amplitude = self._amplitude(self.gathered(model))
+        # Wherever the model has nothing yet there may be something: modes are good for all that the beam sees.
+        faint = _FAINT * (amplitude.max() or 1.0) * self.mean / self.mean.max()
+        spread = self._spread(np.hypot(amplitude, faint))
         mean = np.outer(roots, np.eye(len(self.polynomials))[0]).ravel()
         spread -= np.outer(mean, mean @ spread)
         covariance = spread @ spread.T
@@ -85,12 +90,20 @@ class DriftingBeam(NamedTuple):
 
         Sums of its squares are those of the amplitudes of the visibilities: sources add up in squares.
         """
-        n_points, finer = self.mean.shape[0], (len(bright) - 1) // (self.mean.shape[0] - 1)
-        first = np.maximum(0, np.ceil(finer * (np.arange(n_points) - 0.5))).astype(int)
+        return self._spread(self._amplitude(bright))
+
+    def _spread(self, amplitude: NDArray[np.float64]) -> NDArray[np.float64]:
         ratios = np.zeros_like(self.coefficients)
         np.divide(self.coefficients, self.mean, out=ratios, where=self.mean > NO_BEAM * self.mean.max())
-        ratios *= self.roots[:, None, None, None] * np.sqrt(_summed(bright**2, first))
+        ratios *= self.roots[:, None, None, None] * amplitude
         return ratios.reshape(self.weights.size * len(self.polynomials), -1)
+
+    def _amplitude(self, bright: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Amplitude of the sources around each point of the lattice, (n, n) [Jy]."""
+        n_points = self.mean.shape[0]
+        finer = (len(bright) - 1) // (n_points - 1)
+        first = np.maximum(0, np.ceil(finer * (np.arange(n_points) - 0.5))).astype(int)
+        return np.sqrt(_summed(bright**2, first))
 
     def gathered(self, model: NDArray[np.float32]) -> NDArray[np.float64]:
         """Add up the flux densities of a model (N, N) that are no farther apart than a beam or so [Jy]."""
