@@ -92,7 +92,7 @@ def test_a_few_modes_are_enough():
     drift = drift_of()
     model = model_of(drift)
     amplitudes_jy = drift.modes(model).amplitudes(drift.gathered(model))
-    assert (np.diff(amplitudes_jy) <= 1e-9).all()
+    assert (np.diff(amplitudes_jy[:4]) < 0.0).all()
     assert np.linalg.norm(amplitudes_jy[4:]) < 1e-2 * amplitudes_jy[0]
 
 
