@@ -117,7 +117,7 @@ class PlotAxes(NamedTuple):
 
 
 class _Extent(NamedTuple):
-    """How far the rows reach: times [s], uv distances and coordinates [m]."""
+    """How far the rows reach: times [s]; uv distances, the larger of |u| and |v|, and that of many of them [m]."""
 
     times_s: NDArray[np.float64]
     antennas: NDArray[np.int64]
@@ -125,6 +125,7 @@ class _Extent(NamedTuple):
     has_autos: bool
     least_m: float
     most_m: float
+    reach_m: float
     middle_m: float
     fields: NDArray[np.int64]
 
@@ -166,8 +167,8 @@ def read_axes(ms: Path) -> PlotAxes:
     per_m = freq_hz / _C_M_S
     low = math.log(max(extent.least_m, 1e-3) * per_m.min()) - 1e-9
     high = math.log(max(extent.most_m, 1e-3) * per_m.max()) + 1e-9
-    plane_limits = 1.001 * np.array([extent.most_m, extent.middle_m]) * per_m.max()
     has_uv = extent.most_m > 0.0
+    plane_limits = 1.02 * np.array([extent.reach_m, extent.middle_m]) * per_m.max() if has_uv else np.ones(2)
     return PlotAxes(
         path=ms,
         n_rows=n_rows,
@@ -176,10 +177,11 @@ def read_axes(ms: Path) -> PlotAxes:
         channels=Channels(
             column,
             per_m,
+            np.log(per_m),
             np.array(correlations, np.int64),
             low,
             UV_BINS / (high - low),
-            PLANE_BINS / (2.0 * plane_limits) if has_uv else np.ones(2),
+            PLANE_BINS / (2.0 * plane_limits),
         ),
         polarizations=tuple(_POLARIZATIONS[codes[k]] for k in correlations),
         antenna_names=names,
@@ -198,11 +200,12 @@ def read_axes(ms: Path) -> PlotAxes:
 def _read_extent(table: ct.table) -> _Extent:
     times: list[NDArray[np.float64]] = []
     antennas, fields = [], []
-    lengths: list[NDArray[np.float64]] = []
+    lengths: list[NDArray[np.float32]] = []
+    reach_m = 0.0
     has_crosses = has_autos = False
     for first in range(0, table.nrows(), _MANY_ROWS):
         part = {
-            name: np.asarray(table.getcol(name, first, _MANY_ROWS))
+            name: np.asarray(table.getcol(name, first, min(_MANY_ROWS, table.nrows() - first)))
             for name in ("TIME", "ANTENNA1", "ANTENNA2", "UVW", "FIELD_ID")
         }
         cross = part["ANTENNA1"] != part["ANTENNA2"]
@@ -210,7 +213,9 @@ def _read_extent(table: ct.table) -> _Extent:
         times.append(np.unique(part["TIME"]))
         antennas.append(np.union1d(part["ANTENNA1"], part["ANTENNA2"]))
         fields.append(np.unique(part["FIELD_ID"]))
-        length_m = np.hypot(part["UVW"][cross, 0], part["UVW"][cross, 1])
+        u_m, v_m = part["UVW"][cross, 0], part["UVW"][cross, 1]
+        length_m = np.hypot(u_m, v_m)
+        reach_m = max(reach_m, float(np.abs([u_m, v_m]).max(initial=0.0)))
         lengths.append(length_m[length_m > 0.0].astype(np.float32))
     length_m = np.concatenate(lengths) if lengths else np.zeros(0)
     there = length_m.size > 0
@@ -221,6 +226,7 @@ def _read_extent(table: ct.table) -> _Extent:
         has_autos,
         float(length_m.min()) if there else 0.0,
         float(length_m.max()) if there else 0.0,
+        reach_m,
         float(np.quantile(length_m, _MIDDLE_QUANTILE)) if there else 0.0,
         np.unique(np.concatenate(fields)),
     )

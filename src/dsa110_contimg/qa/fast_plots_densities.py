@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 
 from dsa110_contimg.naming import PlotKind
-from dsa110_contimg.qa.fast_plots_kernels import AMPLITUDE_BINS, BINS_A_DECADE, LOWEST_DEX
+from dsa110_contimg.qa.fast_plots_kernels import AMPLITUDE_BINS, BINS_A_DECADE, LOWEST_DEX, PHASE_BINS
 from dsa110_contimg.qa.fast_plots_style import (
     OUTLINED,
     blank,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from dsa110_contimg.qa.fast_plots_kernels import Counts
 
 #: Amplitudes are drawn from this quantile: the smallest of many are very small.
-_LOWEST_QUANTILE = 1e-3
+_LOWEST_QUANTILE = 5e-3
 _PERCENTILES = (5.0, 50.0, 95.0)
 #: The mean of visibilities has a phase where it is so many times its noise.
 _SIGNIFICANT = 5.0
@@ -72,7 +72,8 @@ def draw_amplitude(axes: PlotAxes, counts: Counts, shown: Shown, kind: PlotKind)
         f"Amplitude against {across.title}: {shown.name}",
         axes,
         "Cross-correlations, every unflagged sample. Lines: median, 5% and 95%."
-        + (f" {below:.2g} of all samples lie below the axis." if below else ""),
+        + (f" {100 * below:.2g}% of the samples lie below the axis." if below else "")
+        + (" Metres: at mid-band." if kind is PlotKind.AMPLITUDE_UV else ""),
     )
     panels = stacked(figure, len(axes.polarizations))
     norm = count_norm([cells])
@@ -81,7 +82,7 @@ def draw_amplitude(axes: PlotAxes, counts: Counts, shown: Shown, kind: PlotKind)
         ends = (LOWEST_DEX + low / BINS_A_DECADE, LOWEST_DEX + high / BINS_A_DECADE)
         image = draw_cells(panel, some[:, low:high], across.ends, ends, norm, blank())
         for percent, line in zip(_PERCENTILES, percentiles(some, _PERCENTILES), strict=True):
-            _draw_line(panel, across, line, "-" if percent == 50.0 else ":")
+            _draw_line(panel, across, line, "-" if percent == 50.0 else "--")
         panel.set_ylim(ends)
         log_axis(panel.yaxis)
         label(panel, y=f"amplitude [{shown.unit}]")
@@ -107,6 +108,8 @@ def draw_phase(axes: PlotAxes, counts: Counts, shown: Shown, kind: PlotKind) -> 
         f"{'' if by_time else ' and times'}, where it is more than {_SIGNIFICANT:.0f} times its noise.",
     )
     panels = stacked(figure, len(axes.polarizations))
+    usual = cells.sum(axis=2, keepdims=True) / PHASE_BINS
+    cells = np.divide(cells, usual, out=np.zeros(cells.shape), where=usual > 0)
     norm = _phase_norm(cells)
     image = None
     for p, panel in enumerate(panels):
@@ -118,7 +121,7 @@ def draw_phase(axes: PlotAxes, counts: Counts, shown: Shown, kind: PlotKind) -> 
         name_panel(panel, axes.polarizations[p])
         if not cells[p].any():
             say_nothing_there(panel, _why_empty(axes, kind))
-    colour_bar(figure, image, "samples in a cell")
+    colour_bar(figure, image, "samples in a cell, over those of random phases")
     _finish(panels, axes, across)
     return figure
 
@@ -178,12 +181,12 @@ def mean_phase_deg(
 
 
 def _phase_norm(cells: NDArray[Any]) -> LogNorm:
-    """Scale from the 1st to the 99.9th percentile of what is there, but no finer than 20% either way."""
+    """Scale of densities over those of random phases: nearly all of what is there, and no finer than 20% either way."""
     there = cells[cells > 0]
     if not there.size:
-        return LogNorm(1.0, 10.0)
-    low, middle, high = np.percentile(there, [1.0, 50.0, 99.9])
-    return LogNorm(max(min(low, middle / 1.2), 0.9), max(high, middle * 1.2))
+        return LogNorm(0.8, 1.25)
+    low, high = np.percentile(there, [0.5, 99.5])
+    return LogNorm(float(min(low, 0.8)), float(max(high, 1.25)))
 
 
 def _across(axes: PlotAxes, kind: PlotKind) -> _Across:
@@ -200,7 +203,7 @@ def _across(axes: PlotAxes, kind: PlotKind) -> _Across:
 
 def _draw_line(panel: Axes, across: _Across, line: NDArray[np.float64], style: str) -> None:
     """Draw a value for each bin; where there are few bins as steps."""
-    width = 1.5 if style == "-" else 1.2
+    width = 1.5 if style == "-" else 0.9
     effects: dict[str, Any] = {"color": "white", "lw": width, "path_effects": OUTLINED, "ls": style}
     if line.size <= 64:
         edges = np.linspace(*across.ends, line.size + 1)
@@ -229,9 +232,8 @@ def _finish(panels: list[Axes], axes: PlotAxes, across: _Across) -> None:
 
         metres = panels[0].secondary_xaxis("top", functions=(to_metres, from_metres))
         metres.set_xlim(across.ends[0] - shift, across.ends[1] - shift)
-        log_axis(metres.xaxis)
+        log_axis(metres.xaxis, " m")
         metres.tick_params(labelsize=8.5)
-        metres.set_xlabel("at mid-band [m]", fontsize=8.5)
 
 
 def _why_empty(axes: PlotAxes, kind: PlotKind) -> str:

@@ -9,6 +9,8 @@ import numba
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 #: Bins of amplitude: from 10^LOWEST_DEX, so many a decade.
@@ -16,12 +18,24 @@ LOWEST_DEX, BINS_A_DECADE, AMPLITUDE_BINS = -9, 100, 1800
 #: Bins of phase, from -180 to 180 deg.
 PHASE_BINS = 180
 
-# In single precision, as the samples are.
-_BINS_A_LOG = np.float32(0.5 * BINS_A_DECADE / math.log(10.0))
+
+def _series(function: Callable[[NDArray[np.float64]], NDArray[np.float64]], degree: int) -> tuple[np.float32, ...]:
+    """Coefficients of the polynomial that interpolates a function in Chebyshev's points of (0, 1)."""
+    fitted = np.polynomial.Chebyshev.interpolate(function, degree, domain=[0.0, 1.0])
+    return tuple(np.float32(value) for value in fitted.convert(kind=np.polynomial.Polynomial).coef)
+
+
+# In single precision, as the samples are: log2(1 + x) / x, and arctan(x) / x as a function of x^2; both to 1e-6.
+_LOG2 = _series(lambda x: np.log2(1.0 + x) / x, 8)
+_ARCTAN = _series(lambda s: np.arctan(np.sqrt(s)) / np.sqrt(s), 8)
+_BINS_AN_OCTAVE = np.float32(0.5 * BINS_A_DECADE * math.log10(2.0))
 _BIN_OF_ONE = np.float32(-LOWEST_DEX * BINS_A_DECADE)
-_FIRST_BIN, _LAST_BIN = np.float32(0), np.float32(AMPLITUDE_BINS - 1)
+_LAST_BIN = np.float32(AMPLITUDE_BINS - 1)
 _BINS_A_RADIAN = np.float32(PHASE_BINS / (2.0 * math.pi))
 _BIN_OF_NO_PHASE = np.float32(PHASE_BINS / 2)
+_LAST_PHASE = np.float32(PHASE_BINS - 1)
+_PI, _HALF_PI = np.float32(math.pi), np.float32(math.pi / 2)
+_ZERO, _ONE, _TINY, _HUGE = np.float32(0.0), np.float32(1.0), np.float32(1e-38), np.float32(3e38)
 
 
 class Rows(NamedTuple):
@@ -57,8 +71,8 @@ class Channels(NamedTuple):
     ----------
     column : (C,) int64
         Bin of frequency.
-    per_m : (C,) float64
-        Wavelengths in a metre [1/m].
+    per_m, log_per_m : (C,) float64
+        Wavelengths in a metre [1/m], and the natural logarithm of that.
     correlations : (P,) int64
         Which of the tile's correlations are drawn.
     log_uv_low, uv_bins_a_log : float
@@ -69,6 +83,7 @@ class Channels(NamedTuple):
 
     column: NDArray[np.int64]
     per_m: NDArray[np.float64]
+    log_per_m: NDArray[np.float64]
     correlations: NDArray[np.int64]
     log_uv_low: float
     uv_bins_a_log: float
@@ -78,13 +93,14 @@ class Channels(NamedTuple):
 class Counts(NamedTuple):
     """What is counted: P polarizations, T bins of time, F of frequency, U of uv distance, A antennas.
 
-    A sample is flagged by FLAG, by FLAG_ROW, or where it is not finite. `samples`, `flagged` and `by_antenna` know all
-    rows, `autos` the autocorrelations, all others the unflagged samples of cross-correlations.
+    A sample is flagged by FLAG, by FLAG_ROW, or where it is not finite. `flagged` and `by_antenna` know all rows,
+    `autos`, `auto_samples` and `autos_good` the autocorrelations, all others the unflagged samples of
+    cross-correlations.
 
     Attributes
     ----------
-    samples, flagged : (P, T, F) int64
-        How many there are, and how many of them are flagged.
+    flagged : (P, T, F) int64
+        How many are flagged.
     by_antenna : (2, P, A) int64
         The same for each antenna: samples, and flagged ones; of a cross-correlation for both of its antennas.
     amplitude_time : (P, T, AMPLITUDE_BINS) uint32
@@ -109,9 +125,10 @@ class Counts(NamedTuple):
         Sum of the amplitudes of autocorrelations.
     auto_samples : (P, A, F) int64
         How many.
+    autos_good : (P, T, F) int64
+        How many autocorrelations are not flagged.
     """
 
-    samples: NDArray[np.int64]
     flagged: NDArray[np.int64]
     by_antenna: NDArray[np.int64]
     amplitude_time: NDArray[np.uint32]
@@ -125,13 +142,18 @@ class Counts(NamedTuple):
     plane: NDArray[np.uint32]
     autos: NDArray[np.float64]
     auto_samples: NDArray[np.int64]
+    autos_good: NDArray[np.int64]
+
+    @property
+    def samples(self) -> NDArray[np.int64]:
+        """How many samples there are, flagged or not, shape (P, T, F)."""
+        return self.flagged + self.good + self.autos_good
 
 
 def no_counts(n_polarizations: int, n_times: int, n_columns: int, n_uv: int, n_antennas: int, n_plane: int) -> Counts:
     """Begin to count."""
     cells = (n_polarizations, n_times, n_columns)
     return Counts(
-        samples=np.zeros(cells, np.int64),
         flagged=np.zeros(cells, np.int64),
         by_antenna=np.zeros((2, n_polarizations, n_antennas), np.int64),
         amplitude_time=np.zeros((n_polarizations, n_times, AMPLITUDE_BINS), np.uint32),
@@ -145,23 +167,49 @@ def no_counts(n_polarizations: int, n_times: int, n_columns: int, n_uv: int, n_a
         plane=np.zeros((2, n_plane, n_plane), np.uint32),
         autos=np.zeros((n_polarizations, n_antennas, n_columns)),
         auto_samples=np.zeros((n_polarizations, n_antennas, n_columns), np.int64),
+        autos_good=np.zeros(cells, np.int64),
     )
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def amplitude_bin(power: np.float32) -> int:
-    """Bin of an amplitude, of which this is the square."""
-    if not power > 0.0:
-        return 0
-    bins = math.log(power) * _BINS_A_LOG + _BIN_OF_ONE
-    return int(min(max(bins, _FIRST_BIN), _LAST_BIN))
+def find_bins(
+    parts: NDArray[np.float32],
+    amplitudes: NDArray[np.float32],
+    amplitude_bins: NDArray[np.int32],
+    phase_bins: NDArray[np.int32],
+) -> None:
+    """Find amplitude, and the bins of amplitude and phase, of some visibilities; without a branch, for vector units.
 
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def phase_bin(value: np.complex64) -> int:
-    """Bin of the phase of a visibility."""
-    turned = math.atan2(value.imag, value.real) * _BINS_A_RADIAN + _BIN_OF_NO_PHASE
-    return min(int(turned), PHASE_BINS - 1)
+    Parameters
+    ----------
+    parts : (2 N,) float32
+        Real and imaginary parts, in turns. What is not finite gets any bin.
+    amplitudes, amplitude_bins, phase_bins : (N,) float32, int32, int32
+        Written to. The phase of 0 is 0.
+    """
+    for k in range(amplitudes.size):
+        re, im = parts[2 * k], parts[2 * k + 1]
+        power = min(_HUGE, re * re + im * im)
+        amplitudes[k] = np.sqrt(power)
+        bits = np.float32(power).view(np.int32)
+        x = np.int32((bits & 0x7FFFFF) | 0x3F800000).view(np.float32) - _ONE
+        series = _LOG2[8]
+        for n in range(7, -1, -1):
+            series = series * x + _LOG2[n]
+        octaves = np.float32((bits >> 23) - 127) + x * series
+        bins = octaves * _BINS_AN_OCTAVE + _BIN_OF_ONE
+        amplitude_bins[k] = np.int32(min(max(_ZERO, bins), _LAST_BIN))
+        across, up = abs(re), abs(im)
+        ratio = min(across, up) / max(_TINY, across, up)
+        s = ratio * ratio
+        series = _ARCTAN[8]
+        for n in range(7, -1, -1):
+            series = series * s + _ARCTAN[n]
+        angle = ratio * series
+        angle = _HALF_PI - angle if up > across else angle
+        angle = _PI - angle if re < _ZERO else angle
+        angle = -angle if im < _ZERO else angle
+        phase_bins[k] = np.int32(min(max(_ZERO, angle * _BINS_A_RADIAN + _BIN_OF_NO_PHASE), _LAST_PHASE))
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -177,72 +225,93 @@ def count(
     Parameters
     ----------
     visibilities, flags : (R, C, any) complex64, bool
-        All correlations of the tile.
+        All correlations of the tile, contiguous.
     rows, channels
         Where they belong.
     counts
         Added to.
     """
     # Taken out of their tuples: in the loop that would cost more than all the rest.
-    samples, flagged, by_antenna = counts.samples, counts.flagged, counts.by_antenna
+    autos_good, flagged, by_antenna = counts.autos_good, counts.flagged, counts.by_antenna
     amplitude_time, amplitude_frequency = counts.amplitude_time, counts.amplitude_frequency
     amplitude_uv, phase_time, phase_frequency = counts.amplitude_uv, counts.phase_time, counts.phase_frequency
     good, amplitude_sum, vector_sum = counts.good, counts.amplitude_sum, counts.vector_sum
-    plane, autos, auto_samples = counts.plane, counts.autos, counts.auto_samples
-    column, correlations, per_m = channels.column, channels.correlations, channels.per_m
-    log_per_m = np.log(per_m)
-    plane_bins = channels.plane_bins_a_wavelength
-    uv_low, uv_bins = channels.log_uv_low, channels.uv_bins_a_log
-    n_plane, n_uv = plane.shape[1], amplitude_uv.shape[1]
-    for r in range(visibilities.shape[0]):
+    autos, auto_samples = counts.autos, counts.auto_samples
+    column, correlations = channels.column, channels.correlations
+    n_rows, n_channels, n_corr = visibilities.shape
+    parts = visibilities.view(np.float32).reshape(n_rows, 2 * n_channels * n_corr)
+    amplitudes = np.empty(n_channels * n_corr, np.float32)
+    amplitude_bins = np.empty(n_channels * n_corr, np.int32)
+    phase_bins = np.empty(n_channels * n_corr, np.int32)
+    uv_bins, n_good = np.empty(n_channels, np.int64), np.empty(n_channels, np.uint32)
+    for r in range(n_rows):
         t, first, second, row_flagged = rows.time[r], rows.antenna1[r], rows.antenna2[r], rows.flagged[r]
-        u_m, v_m, log_uv = rows.u_m[r], rows.v_m[r], rows.log_uv[r]
         is_cross, has_uv = first != second, math.isfinite(rows.log_uv[r])
+        find_bins(parts[r], amplitudes, amplitude_bins, phase_bins)
+        if has_uv:
+            _find_uv_bins(rows.log_uv[r], channels, amplitude_uv.shape[1], uv_bins)
+        n_good[:] = 0
         for p in range(correlations.size):
-            k = correlations[p]
             n_bad = 0
-            for c in range(visibilities.shape[1]):
-                f, value = column[c], visibilities[r, c, k]
-                power = value.real * value.real + value.imag * value.imag
-                samples[p, t, f] += 1
-                if row_flagged or flags[r, c, k] or not math.isfinite(value.real + value.imag):
+            for c in range(n_channels):
+                f, k = column[c], c * n_corr + correlations[p]
+                re, im = parts[r, 2 * k], parts[r, 2 * k + 1]
+                # What is not finite is no number when 0 times it is added.
+                if row_flagged or flags[r, c, correlations[p]] or re * _ZERO + im * _ZERO != _ZERO:
                     flagged[p, t, f] += 1
                     n_bad += 1
                     continue
-                amplitude = math.sqrt(power)
                 if not is_cross:
-                    autos[p, first, f] += amplitude
+                    autos_good[p, t, f] += 1
+                    autos[p, first, f] += amplitudes[k]
                     auto_samples[p, first, f] += 1
                     continue
+                n_good[c] += 1
                 good[p, t, f] += 1
-                amplitude_sum[p, t, f] += amplitude
-                vector_sum[p, t, f] += value
-                a = amplitude_bin(power)
-                if power > 0.0:
-                    phase = phase_bin(value)
-                    phase_time[p, t, phase] += 1
-                    phase_frequency[p, f, phase] += 1
+                amplitude_sum[p, t, f] += amplitudes[k]
+                vector_sum[p, t, f] += complex(re, im)
+                a = amplitude_bins[k]
                 amplitude_time[p, t, a] += 1
                 amplitude_frequency[p, f, a] += 1
+                if amplitudes[k] > _ZERO:
+                    phase_time[p, t, phase_bins[k]] += 1
+                    phase_frequency[p, f, phase_bins[k]] += 1
                 if has_uv:
-                    uv_bin = int((log_uv + log_per_m[c] - uv_low) * uv_bins)
-                    amplitude_uv[p, min(max(uv_bin, 0), n_uv - 1), a] += 1
-                    for z in range(2):
-                        scale = per_m[c] * plane_bins[z]
-                        x = math.floor(u_m * scale + 0.5 * n_plane)
-                        y = math.floor(v_m * scale + 0.5 * n_plane)
-                        if 0 <= x < n_plane and 0 <= y < n_plane:
-                            plane[z, y, x] += 1
+                    amplitude_uv[p, uv_bins[c], a] += 1
             for end in range(2 if is_cross else 1):
                 antenna = second if end else first
-                by_antenna[0, p, antenna] += visibilities.shape[1]
+                by_antenna[0, p, antenna] += n_channels
                 by_antenna[1, p, antenna] += n_bad
+        if has_uv and is_cross:
+            _count_in_plane(rows.u_m[r], rows.v_m[r], channels, n_good, counts.plane)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _find_uv_bins(log_uv: float, channels: Channels, n_bins: int, uv_bins: NDArray[np.int64]) -> None:
+    """Find the bin of uv distance of each channel of a baseline; `log_uv`, of its length in metres, is finite."""
+    for c in range(uv_bins.size):
+        from_low = log_uv + channels.log_per_m[c] - channels.log_uv_low
+        uv_bins[c] = min(max(int(from_low * channels.uv_bins_a_log), 0), n_bins - 1)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _count_in_plane(
+    u_m: float, v_m: float, channels: Channels, n_good: NDArray[np.uint32], plane: NDArray[np.uint32]
+) -> None:
+    """Add the samples of each channel of a baseline to the uv plane, and to its middle."""
+    n = plane.shape[1]
+    for z in range(plane.shape[0]):
+        u, v = u_m * channels.plane_bins_a_wavelength[z], v_m * channels.plane_bins_a_wavelength[z]
+        for c in range(n_good.size):
+            x, y = math.floor(u * channels.per_m[c] + 0.5 * n), math.floor(v * channels.per_m[c] + 0.5 * n)
+            if 0 <= x < n and 0 <= y < n:
+                plane[z, y, x] += n_good[c]
 
 
 def compile_kernels() -> None:
     """Take a small problem through the kernel, with arrays as reading has them."""
     whole, real = np.zeros(1, np.int64), np.ones(1)
     rows = Rows(whole, whole, whole, real, real, real, np.zeros(1, np.bool_))
-    channels = Channels(whole, real, whole, 0.0, 1.0, np.ones(2))
+    channels = Channels(whole, real, real, whole, 0.0, 1.0, np.ones(2))
     counts = no_counts(1, 1, 1, 1, 1, 2)
     count(np.ones((1, 1, 1), np.complex64), np.zeros((1, 1, 1), np.bool_), rows, channels, counts)

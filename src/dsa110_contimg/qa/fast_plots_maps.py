@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.collections import LineCollection
-from matplotlib.colors import Normalize
+from matplotlib.colors import LogNorm, Normalize
 
 from dsa110_contimg.qa.fast_plots_style import (
     INK,
@@ -43,6 +43,8 @@ _MOST_NAMES = 60
 _MOST_ODD = 8
 # An autocorrelation is odd where it is so far from the median antenna [dB].
 _ODD_DB = 3.0
+# Mean amplitudes that differ by more are drawn on a logarithmic scale.
+_MANY_TIMES = 5.0
 
 
 def draw_waterfall(axes: PlotAxes, counts: Counts, shown: Shown) -> Figure:
@@ -106,9 +108,8 @@ def draw_autos(axes: PlotAxes, counts: Counts, shown: Shown) -> Figure:
         step = -(-len(names) // 28)
         lower.set_yticks(range(0, len(names), step), names[::step])
         label(lower, x="frequency [MHz]", y="station" if p == 0 else "")
+        label(upper, y=f"amplitude [{shown.unit}]" if p == 0 else "")
         lower.tick_params(axis="y", labelsize=7)
-        if p == 0:
-            label(upper, y=f"amplitude [{shown.unit}]")
         mark_subbands([upper, lower], axes, upper)
         if not np.isfinite(spectra[p]).any():
             say_nothing_there(upper, "nothing unflagged" if axes.has_autos else "no autocorrelations")
@@ -122,10 +123,10 @@ def draw_uv_coverage(axes: PlotAxes, counts: Counts) -> Figure:
         "uv coverage",
         axes,
         "Unflagged samples of the cross-correlations, all polarizations, channels and times, and their conjugates.",
-        (12.4, 6.9),
+        (12.4, 6.75),
     )
     panels = figure.subplots(1, 2)
-    figure.subplots_adjust(left=0.07, right=0.905, bottom=0.105, top=0.865, wspace=0.18)
+    figure.subplots_adjust(left=0.06, right=0.91, bottom=0.12, top=0.885, wspace=0.13)
     planes = [plane + plane[::-1, ::-1] for plane in counts.plane]
     norm = count_norm(planes)
     image = None
@@ -148,7 +149,7 @@ def draw_uv_coverage(axes: PlotAxes, counts: Counts) -> Figure:
         panels[0].plot(
             np.array([-1, 1, 1, -1, -1]) * middle, np.array([-1, -1, 1, 1, -1]) * middle, color=SOFT, lw=0.9, ls="--"
         )
-    colour_bar(figure, image, "samples in a cell", (0.925, 0.105, 0.016, 0.76))
+    colour_bar(figure, image, "samples in a cell", (0.92, 0.13, 0.015, 0.745))
     return figure
 
 
@@ -166,9 +167,9 @@ def draw_flags(axes: PlotAxes, counts: Counts) -> Figure:
         "All rows, autocorrelations among them: FLAG, FLAG_ROW, or not a finite number. Grey: no data.",
         (11.0, 9.4),
     )
-    top, middle, bottom = figure.subplots(3, 1, height_ratios=[1, 1, 1.3])
-    figure.subplots_adjust(left=0.075, right=0.90, bottom=0.085, top=0.9, hspace=0.34)
-    middle.sharex(bottom)
+    top = figure.add_axes((0.075, 0.695, 0.825, 0.215))
+    middle = figure.add_axes((0.075, 0.395, 0.825, 0.205))
+    bottom = figure.add_axes((0.075, 0.085, 0.825, 0.295), sharex=middle)
     names = [axes.antenna_names[k] for k in axes.antennas]
     by_antenna = ratio(counts.by_antenna[1], counts.by_antenna[0])[:, axes.antennas]
     by_channel = ratio(counts.flagged.sum(axis=1), counts.samples.sum(axis=1))
@@ -191,11 +192,11 @@ def draw_flags(axes: PlotAxes, counts: Counts) -> Figure:
     top.set_xticks(places[::step], names[::step], rotation=90)
     top.set(xlim=(-0.8, len(names) - 0.2), ylim=(0, 1.02))
     top.legend(loc="upper right", fontsize=8.5, ncols=n, framealpha=0.9)
-    label(top, "station", "of its samples")
+    label(top, "station", "flagged of each station")
     top.tick_params(axis="x", labelsize=7)
     middle.set_ylim(-0.02, 1.02)
     middle.tick_params(labelbottom=False)
-    label(middle, y="of a channel's samples")
+    label(middle, y="flagged of each channel")
     for panel in (top, middle):
         panel.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         panel.grid(axis="y", color=SOFT, alpha=0.25, lw=0.5)
@@ -203,7 +204,7 @@ def draw_flags(axes: PlotAxes, counts: Counts) -> Figure:
     image = _draw_by_time(bottom, axes, cells, Normalize(0.0, 1.0))
     label(bottom, x="frequency [MHz]")
     mark_subbands([middle, bottom], axes, middle)
-    colour_bar(figure, image, "flagged", (0.915, 0.085, 0.016, 0.28))
+    colour_bar(figure, image, "flagged", (0.915, 0.085, 0.016, 0.295))
     return figure
 
 
@@ -255,7 +256,9 @@ def _name_odd(panel: Axes, names: list[str], decibels: NDArray[np.float64]) -> N
     odd = [k for k in np.argsort(-np.nan_to_num(np.abs(level))) if np.nan_to_num(abs(level[k])) > _ODD_DB][:_MOST_ODD]
     if odd:
         text = "far from the median: " + ", ".join(f"{names[k]} ({level[k]:+.0f} dB)" for k in odd)
-        panel.text(0.99, 0.03, text, transform=panel.transAxes, ha="right", va="bottom", fontsize=7.5, color=INK)
+        box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85}
+        place = {"transform": panel.transAxes, "ha": "right", "va": "bottom"}
+        panel.text(0.99, 0.03, text, fontsize=7.5, color=INK, bbox=box, **place)
 
 
 def _median(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
@@ -274,7 +277,9 @@ def _percentile_norm(values: NDArray[np.float64]) -> Normalize:
     low, high = np.percentile(there, [1.0, 99.0])
     if not high > low:
         low, high = low - 0.5 * abs(low) - 1e-12, high + 0.5 * abs(high) + 1e-12
-    return Normalize(float(low), float(high))
+    # Interference is many times what is usual: both are to be seen.
+    scale = LogNorm if low > 0.0 and high > _MANY_TIMES * low else Normalize
+    return scale(float(low), float(high))
 
 
 def _why_no_coverage(axes: PlotAxes) -> str:

@@ -106,7 +106,9 @@ class _Counting:
     ) -> None:
         """Count the samples of some rows and channels."""
         where = self.axes.channels
-        where = where._replace(column=where.column[channels], per_m=where.per_m[channels])
+        where = where._replace(
+            column=where.column[channels], per_m=where.per_m[channels], log_per_m=where.log_per_m[channels]
+        )
         counts = self._free.get()
         try:
             count(visibilities, flags, self.axes.rows(rows), where, counts)
@@ -185,9 +187,10 @@ def _chunks(
         n_bytes = 8 * np.size(table.getcell(columns[0], 0))
         size = max(1, _CHUNK_BYTES // n_bytes)
         for first in range(0, axes.n_rows, size):
-            rows = {name: np.asarray(table.getcol(name, first, size)) for name in _ROW_COLUMNS}
-            visibilities = np.asarray(table.getcol(columns[0], first, size), np.complex64)
+            some = (first, min(size, axes.n_rows - first))
+            rows = {name: np.asarray(table.getcol(name, *some)) for name in _ROW_COLUMNS}
+            visibilities = np.ascontiguousarray(table.getcol(columns[0], *some), np.complex64)
             if len(columns) > 1:
-                visibilities -= table.getcol(columns[1], first, size)
-            flags = np.asarray(table.getcol("FLAG", first, size), np.bool_)
-            yield min(1.0, (first + size) / axes.n_rows), (visibilities, flags, rows)
+                visibilities -= table.getcol(columns[1], *some)
+            flags = np.ascontiguousarray(table.getcol("FLAG", *some), np.bool_)
+            yield sum(some) / axes.n_rows, (visibilities, flags, rows)

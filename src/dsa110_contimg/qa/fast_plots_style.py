@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, to_rgba
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from PIL import Image
 
 from dsa110_contimg.qa.pictures import INK, NO_DATA, SOFT
 from dsa110_contimg.telescope.band import CHANNEL_WIDTH_HZ, CHANNELS_PER_SUBBAND, N_SUBBANDS, TOP_HZ
@@ -32,6 +33,22 @@ _SIZE_INCHES = (11.0, 7.4)
 _UNIX_MJD = 40587.0
 #: A light line that is seen on dark and on bright colours.
 OUTLINED = (Stroke(linewidth=3.0, foreground=INK), Normal())
+
+
+def palette() -> Image.Image:
+    """Return the colours of all fast plots: two maps, greys for writing, and those of the polarizations."""
+    colours = [
+        *colormaps["cividis"](np.linspace(0.0, 1.0, 160)),
+        *colormaps["PuOr_r"](np.linspace(0.0, 1.0, 48)),
+        *(to_rgba(str(grey)) for grey in np.linspace(0.0, 1.0, 32)),
+        *(to_rgba(colour) for colour in (INK, SOFT, NO_DATA)),
+    ]
+    for colour in POLARIZATION_COLOURS[:2]:
+        # And on the way to white: edges of lines.
+        colours += [(1.0 - k / 6) * np.array(to_rgba(colour)) + k / 6 for k in range(6)]
+    image = Image.new("P", (1, 1))
+    image.putpalette([round(255 * float(part)) for colour in colours for part in colour[:3]])
+    return image
 
 
 def new_figure(title: str, axes: PlotAxes, note: str = "", size_inches: tuple[float, float] = _SIZE_INCHES) -> Figure:
@@ -81,13 +98,30 @@ def colour_bar(figure: Figure, image: Any, label: str, place: tuple[float, float
     """Draw the colour bar at the right of all panels."""
     bar = figure.colorbar(image, cax=figure.add_axes(place or (0.915, 0.105, 0.016, 0.77)))
     bar.set_label(label, fontsize=9.5, color=INK)
+    if isinstance(image.norm, LogNorm) and image.norm.vmax is not None and image.norm.vmin is not None:
+        _label_log_bar(bar.ax.yaxis, image.norm.vmin, image.norm.vmax)
     bar.ax.tick_params(labelsize=8.5)
+
+
+def _label_log_bar(axis: Axis, low: float, high: float) -> None:
+    """Write round numbers, about six, to a logarithmic colour bar."""
+    for steps in ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.25, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 6.4, 8.0)):
+        decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+        ticks = np.outer(decades, steps).ravel()
+        ticks = ticks[(ticks >= low * 0.999) & (ticks <= high * 1.001)]
+        if ticks.size >= 4:
+            break
+    axis.set_major_locator(FixedLocator(ticks.tolist()))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(float(value))))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def name_panel(axes: Axes, name: str) -> None:
     """Write which polarization it is into the upper left corner."""
     box = {"boxstyle": "round,pad=0.25", "fc": "white", "ec": SOFT, "lw": 0.6, "alpha": 0.9}
-    axes.text(0.01, 0.965, name, transform=axes.transAxes, fontsize=10.5, weight="bold", va="top", color=INK, bbox=box)
+    axes.annotate(
+        name, (0.0, 1.0), (8, -8), "axes fraction", "offset points", fontsize=10.5, weight="bold", va="top", bbox=box
+    )
 
 
 def say_nothing_there(axes: Axes, text: str) -> None:
@@ -104,7 +138,7 @@ def label(axes: Axes, x: str = "", y: str = "") -> None:
         axes.set_ylabel(y, fontsize=10, color=INK)
 
 
-def log_axis(axis: Axis) -> None:
+def log_axis(axis: Axis, unit: str = "") -> None:
     """Write powers of ten, and 2 and 5 between them where there is room, to an axis of decimal logarithms."""
     low, high = sorted(axis.get_view_interval())
     decades = np.arange(np.floor(low), np.ceil(high) + 1)
@@ -113,13 +147,16 @@ def log_axis(axis: Axis) -> None:
     axis.set_major_locator(FixedLocator(np.sort(ticks[(ticks >= low) & (ticks <= high)]).tolist()))
     fine = (decades[:, None] + np.log10(np.arange(2, 10))).ravel()
     axis.set_minor_locator(FixedLocator(fine[(fine >= low) & (fine <= high)].tolist()))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _power_of_ten(float(value))))
+    axis.set_major_formatter(FuncFormatter(lambda dex, _: plain(10.0 ** float(dex)) + unit))
     axis.set_minor_formatter(NullFormatter())
 
 
-def _power_of_ten(dex: float) -> str:
-    value = 10.0**dex
-    return f"{value:.3g}" if 1e-3 <= value < 1e5 else f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+def plain(value: float) -> str:
+    """Write a number of few digits as people do."""
+    if value == 0.0 or 1e-3 <= abs(value) < 99_999.5:
+        return f"{value:,.5g}".replace(",", " ") if abs(value) >= 10_000 else f"{value:.4g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
 
 
 def time_edges_days(axes: PlotAxes) -> tuple[float, float]:
@@ -182,6 +219,8 @@ __all__ = [
     "mark_subbands",
     "name_panel",
     "new_figure",
+    "palette",
+    "plain",
     "say_nothing_there",
     "stacked",
     "time_axis",

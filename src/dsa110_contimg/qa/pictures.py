@@ -21,8 +21,15 @@ VERDICTS = {"good": "#1a7f4b", "usable": "#b26a00", "bad": "#b3261e"}
 _COLOURS = 128
 
 
-def save_png(figure: Figure, path: Path, dpi: int = 110) -> None:
+def save_png(figure: Figure, path: Path, dpi: int = 110, palette: Image.Image | None = None) -> None:
     """Write a figure as a PNG with a palette, a third the size of one in full colour.
+
+    Parameters
+    ----------
+    figure, path, dpi
+        What, where to, and how large.
+    palette : Image, optional
+        Its palette is taken; else one is made from the colours of the figure, the frequent ones first.
 
     Raises
     ------
@@ -33,7 +40,9 @@ def save_png(figure: Figure, path: Path, dpi: int = 110) -> None:
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=dpi, pil_kwargs={"compress_level": 0})
     with Image.open(drawn) as coloured:
-        picture = coloured.convert("RGB").quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        picture = coloured.convert("RGB").quantize(
+            _COLOURS, method=Image.Quantize.MEDIANCUT, palette=palette, dither=Image.Dither.NONE
+        )
     with output_errors(path):
         picture.save(path, optimize=False, compress_level=6)
 

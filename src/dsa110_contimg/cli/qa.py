@@ -1,0 +1,69 @@
+"""``dsa110-contimg qa``: pictures of Measurement Sets."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dsa110_contimg.cli.context import Json, begin, emit_json
+from dsa110_contimg.cli.lazy import LightGroup
+
+app = typer.Typer(cls=LightGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+class Column(StrEnum):
+    """Visibilities that can be drawn."""
+
+    DATA = "DATA"
+    CORRECTED_DATA = "CORRECTED_DATA"
+    MODEL_DATA = "MODEL_DATA"
+
+
+@app.callback()
+def qa() -> None:
+    """Draw Measurement Sets, to see at a glance what is in them."""
+
+
+@app.command("fast-plots")
+def fast_plots(
+    ctx: typer.Context,
+    ms: Annotated[Path, typer.Option("--ms", metavar="MS", help="Measurement Set; it is only read.")],
+    output_dir: Annotated[
+        Path | None, typer.Option("--output-dir", metavar="DIR", help="Where the pictures go; <paths.qa>/<MS>.")
+    ] = None,
+    column: Annotated[
+        list[Column] | None,
+        typer.Option(help="What is drawn; may be given again. CORRECTED_DATA where there is one, else DATA."),
+    ] = None,
+    include_residual: Annotated[
+        bool, typer.Option("--include-residual", help="CORRECTED_DATA or DATA minus MODEL_DATA, too.")
+    ] = False,
+    threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="Threads; one per core.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw MS in seconds, every sample counted: amplitudes, phases, waterfall, autos, uv coverage, flags.
+
+    Exit status: 0 done, 1 failed, 2 wrong usage.
+    """
+    session = begin(ctx)
+    # Imported here: a help text needs none of it.
+    from rich.progress import Progress
+
+    from dsa110_contimg.qa.fast_plots import make_fast_plots, plots_directory
+
+    shown = session.console.is_terminal and not session.log_json
+    with Progress(console=session.console, transient=True, disable=not shown) as progress:
+        task = progress.add_task(ms.name, total=1.0)
+        made = make_fast_plots(
+            ms,
+            output_dir or plots_directory(ms, session.settings.paths.qa),
+            columns=[each.value for each in column] if column else None,
+            include_residual=include_residual,
+            workers=threads,
+            progress=lambda done: progress.update(task, completed=done),
+        )
+    if as_json:
+        emit_json(list(made))
+    else:
+        typer.echo("\n".join(map(str, made)))
