@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dsa110_contimg.imaging.widths import N_IMAGES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,12 +21,15 @@ if TYPE_CHECKING:
 
     from dsa110_contimg.imaging.drift import DriftingBeam, Modes
     from dsa110_contimg.imaging.gridding import Gridder
+    from dsa110_contimg.imaging.widths import Widths
 
 # The most memory for predicted visibilities [bytes]. Each piece costs the Fourier transforms of its own w planes.
 _PIECE_BYTES = 128 << 20
 # What matters little is degridded less accurately, but not less than this.
 _COARSEST = 1e-2
 _TINY_JY = 1e-30
+# Of what may be wrong beside a source, so much may be wrong of the source itself: its sidelobes are so high.
+_OF_ITSELF = 0.05
 
 
 class Band(NamedTuple):
@@ -48,6 +53,8 @@ class Band(NamedTuple):
         Of a model that is the same at all times, over its mean.
     mean_spectrum : float
         That mean.
+    widths : Widths or None
+        How wide the samples are that were averaged; None: not at all.
     """
 
     uvw_m: NDArray[np.float64]
@@ -58,6 +65,7 @@ class Band(NamedTuple):
     drift: DriftingBeam | None
     spectrum: NDArray[np.float32]
     mean_spectrum: float
+    widths: Widths | None = None
 
 
 def psf_image(band: Band, gridder: Gridder) -> NDArray[np.float32]:
@@ -95,6 +103,8 @@ class Remainder:
         # The model that is gone in all modes, and in those that were brought further.
         self._first = self._weighed(taken)
         self._taken: dict[int, _Model] = {}
+        # And the one of which it was heeded what averaging takes from it.
+        self._smeared = taken.copy()
         self._strongest_jy = 0.0
 
     def image(self, epsilon: float) -> NDArray[np.float32]:
@@ -137,7 +147,24 @@ class Remainder:
                 accuracy = self._gridder.epsilon * self._strongest_jy / max(float(pending_jy[number]), _TINY_JY)
                 self._subtract(number, change, float(np.clip(accuracy, self._gridder.epsilon, _COARSEST)))
                 n_degridded += 1
-        return n_degridded
+        return n_degridded + self._smear(model, _OF_ITSELF * tolerance_jy)
+
+    def _smear(self, model: NDArray[np.float32], tolerance_jy: float) -> int:
+        """Put back what averaging takes from a model, if it is more than that; the number of images degridded."""
+        band, grid = self.band, self._gridder.grid
+        change = model - self._smeared
+        if band.widths is None or band.widths.lost_jy(change, grid) <= tolerance_jy:
+            return 0
+        self._smeared = model.copy()
+        gridder = self._gridder._replace(epsilon=_COARSEST)
+        images = [band.widths.image(number, change, grid) for number in range(N_IMAGES)]
+        for piece in _pieces(band):
+            left = band.visibilities[piece]
+            for number, image in enumerate(images):
+                predicted = gridder.visibilities(image, band.uvw_m[piece], band.freq_hz)
+                predicted *= band.widths.factor(number, piece)
+                left -= predicted
+        return N_IMAGES
 
     def _weighed(self, model: NDArray[np.float32]) -> _Model:
         drift = self.band.drift
