@@ -55,6 +55,7 @@ _QUICKLOOK = re.compile(
     r"(?P<tool>shadems|ragavi)-(?P<visibilities>data|corrected|model|residual)"
     r"-(?P<y>amplitude|phase)-(?P<x>uv|frequency|time)\.(?:png|html)"
 )
+_GAINS_PAGE = re.compile(r"ragavi-gains-(?P<number>[1-9][0-9]*)-(?P<table>[^/]+)\.html")
 _TOOL = re.compile(r"(?P<tool>[a-z]+)-(?P<pins>[0-9a-f]{12})")
 _VERSION = re.compile(r"[A-Za-z0-9.-]+")
 _ATTEMPT = re.compile(r"[A-Za-z0-9_.-]+")
@@ -451,6 +452,22 @@ def parse_quicklook_name(name: str) -> QuicklookName:
     if match is None or quicklook_name(*match.groups()) != name:
         raise NamingError(f"{name!r} does not name a quicklook")
     return QuicklookName(match["tool"], Plotted(match["visibilities"]), match["y"], match["x"])
+
+
+def gains_page_name(table: str, number: int) -> str:
+    """Name ragavi's page of a calibration table: ``ragavi-gains-1-B.html`` of the first one, ``B.tab``."""
+    name = f"ragavi-gains-{number}-{_escape(table.removesuffix('.tab'))}.html"
+    if _GAINS_PAGE.fullmatch(name) is None:
+        raise NamingError(f"{table!r}, {number!r} cannot name a page of gains")
+    return name
+
+
+def parse_gains_page_name(name: str) -> tuple[str, int]:
+    """Undo `gains_page_name`: the table without ``.tab``, and its number."""
+    match = _GAINS_PAGE.fullmatch(name)
+    if match is None:
+        raise NamingError(f"{name!r} does not name a page of gains")
+    return _unescape(match["table"]), int(match["number"])
 
 
 def tool_environment_name(tool: str, pins: str) -> str:

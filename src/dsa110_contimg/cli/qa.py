@@ -67,3 +67,63 @@ def fast_plots(
         emit_json(list(made))
     else:
         typer.echo("\n".join(map(str, made)))
+
+
+@app.command()
+def quicklooks(
+    ctx: typer.Context,
+    ms: Annotated[Path, typer.Option("--ms", metavar="MS", help="Measurement Set; it is only read.")],
+    ragavi: Annotated[bool, typer.Option("--ragavi", help="Interactive pages of ragavi-vis, too.")] = False,
+    with_fast_plots: Annotated[bool, typer.Option("--fast-plots", help="Fast plots, too.")] = False,
+    table: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="TABLE", help="A page of ragavi-gains of it (or of all in a set), too; may be given again."
+        ),
+    ] = None,
+    shadems: Annotated[bool, typer.Option(help="Plots of shadeMS.")] = True,
+    state_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The page goes to DIR/qa/<MS>; paths.state.")
+    ] = None,
+    max_plots: Annotated[
+        int | None, typer.Option("--max", metavar="N", min=1, help="At most N plots of shadeMS and ragavi-vis.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(metavar="S", help="Seconds that one run of them is given.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a page of plots of MS, by shadeMS (and ragavi, and fast plots): <paths.state>/qa/<MS>/index.html.
+
+    A tool that is missing, fails or is too slow costs a warning. Exit status: 0 done, 1 nothing drawn, 2 wrong usage.
+    """
+    session = begin(ctx)
+    # Imported here: a help text needs none of it.
+    from rich.progress import Progress
+
+    from dsa110_contimg.errors import UsageError
+    from dsa110_contimg.qa.quicklooks import drawing_of, make_quicklooks
+    from dsa110_contimg.qa.tools import tools_directory
+
+    if timeout is not None and not timeout > 0:
+        raise UsageError("--timeout is not more than 0")
+    settings = session.settings
+    drawing = drawing_of("shadems", settings)._replace(
+        shadems=shadems, ragavi=ragavi, fast_plots=with_fast_plots, tables=tuple(table or ())
+    )
+    if max_plots is not None:
+        drawing = drawing._replace(max_plots=max_plots)
+    if timeout is not None:
+        drawing = drawing._replace(timeout_s=timeout)
+    shown = session.console.is_terminal and not session.log_json
+    with Progress(console=session.console, transient=True, disable=not shown) as progress:
+        task = progress.add_task(ms.name, total=1.0)
+        made = make_quicklooks(
+            ms,
+            state_dir or settings.paths.state,
+            tools_directory(settings),
+            drawing,
+            progress=lambda done: progress.update(task, completed=done),
+        )
+    if as_json:
+        emit_json(made)
+    else:
+        typer.echo(str(made.page))

@@ -95,7 +95,7 @@ def list_tools(ctx: typer.Context, as_json: Json = False) -> None:
             "version": tool.version,
             "installed": is_installed(tool, directory),
             "python": python_of(tool, directory),
-            "programs": {program: find_program(program, directory) for program in tool.programs},
+            "programs": {program: find_program(tool, directory, program) for program in tool.programs},
         }
         for tool in TOOLS.values()
     ]

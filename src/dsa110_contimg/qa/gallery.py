@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from dsa110_contimg.ms.information import MsInfo
 
+LOGS = "logs"
+"""The directory of what tools said, beside the page."""
+
 _TEMPLATE = "gallery.html.j2"
 _DAY_S = 86400.0
 
@@ -96,7 +99,7 @@ def write_gallery(
         facts=_facts(info, columns),
         sections=sections,
         problems=problems,
-        has_logs=(directory / "logs").is_dir(),
+        has_logs=(directory / LOGS).is_dir(),
         version=__version__,
         written=datetime.now(UTC),
     )

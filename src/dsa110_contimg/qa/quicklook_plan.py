@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain, groupby, zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
-from dsa110_contimg.naming import Plotted, quicklook_name
+from dsa110_contimg.naming import Plotted, gains_page_name, quicklook_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,9 +61,61 @@ class Quicklook(NamedTuple):
         return quicklook_name(self.tool, self.visibilities, self.y, self.x)
 
     @property
+    def what(self) -> str:
+        """What it shows, in a few words."""
+        return f"{self.y} against {_UNITS[self.x]}"
+
+    @property
     def caption(self) -> str:
         """What it shows."""
-        return f"{self.y.capitalize()} against {_UNITS[self.x]}, {_TITLES[self.visibilities]} ({self.column})"
+        return f"{self.what.capitalize()}, {_TITLES[self.visibilities]} ({self.column})"
+
+    @property
+    def section(self) -> str:
+        """Under which heading it stands."""
+        return _TITLES[self.visibilities].partition(":")[0]
+
+
+class GainsPage(NamedTuple):
+    """Ragavi's page of a calibration table.
+
+    Attributes
+    ----------
+    table : Path
+        The table; it is only read.
+    number : int
+        From 1; tables of several sets have the same names.
+    is_delays : bool
+        Whether it holds delays.
+    antennas : tuple of int
+        Rows of ANTENNA that have a solution; others take long to draw, and have nothing to show.
+    """
+
+    table: Path
+    number: int
+    is_delays: bool
+    antennas: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of its file."""
+        return gains_page_name(self.table.name, self.number)
+
+    @property
+    def what(self) -> str:
+        """What it shows, in a few words."""
+        return f"{'delays' if self.is_delays else 'gains'} of {self.table.name}"
+
+    @property
+    def caption(self) -> str:
+        """What it shows."""
+        quantity = "Delay" if self.is_delays else "Amplitude and phase"
+        return f"{quantity} of {len(self.antennas)} antennas, {self.table.parent.name}/{self.table.name}"
+
+    @property
+    def section(self) -> str:
+        """Under which heading it stands."""
+        return "calibration"
 
 
 class Run(NamedTuple):
@@ -77,7 +129,7 @@ class Run(NamedTuple):
         Of its log.
     arguments : tuple of str
         Its command line after the program.
-    quicklooks : tuple of Quicklook
+    quicklooks : tuple of Quicklook or GainsPage
         What it draws.
     drawn : tuple of str
         Under which name (a pattern) it leaves each in its working directory.
@@ -87,7 +139,7 @@ class Run(NamedTuple):
     program: str
     name: str
     arguments: tuple[str, ...]
-    quicklooks: tuple[Quicklook, ...]
+    quicklooks: tuple[Quicklook | GainsPage, ...]
     drawn: tuple[str, ...]
 
 
@@ -131,6 +183,18 @@ def runs_of(quicklooks: Sequence[Quicklook], ms: Path, n_threads: int) -> tuple[
     return tuple(
         _shadems(group, ms) if group[0].tool == "shadems" else _ragavi(group[0], ms, n_threads) for group in groups
     )
+
+
+def gains_runs(pages: Sequence[GainsPage]) -> tuple[Run, ...]:
+    """Say which processes draw pages of calibration tables: one each."""
+    runs = []
+    for page in pages:
+        arguments = (
+            *("--table", str(page.table), "--ant", ",".join(map(str, page.antennas)), "--htmlname", "page.html"),
+            *(("--xaxis", "antenna") if page.is_delays else ()),
+        )
+        runs.append(Run("ragavi", "ragavi-gains", page.name.removesuffix(".html"), arguments, (page,), ("page.html",)))
+    return tuple(runs)
 
 
 def _shadems(group: tuple[Quicklook, ...], ms: Path) -> Run:

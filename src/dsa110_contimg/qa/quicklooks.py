@@ -12,56 +12,37 @@ import json
 import logging
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import casacore.tables as ct
+import numpy as np
 
 from dsa110_contimg.config.plain import plain
-from dsa110_contimg.errors import ContimgError, MeasurementSetError, SettingsError, ToolError, UsageError
+from dsa110_contimg.errors import (
+    CalibrationError,
+    ContimgError,
+    MeasurementSetError,
+    SettingsError,
+    ToolError,
+    UsageError,
+)
 from dsa110_contimg.ms.information import MsInfo, read_info
-from dsa110_contimg.naming import GALLERY_NAME, Plotted, group_id_from_mjd, parse_fast_plot_name
+from dsa110_contimg.naming import GALLERY_NAME, group_id_from_mjd
 from dsa110_contimg.qa.gallery import Figure, Problem, write_gallery
-from dsa110_contimg.qa.quicklook_plan import Run, plan_quicklooks, runs_of
-from dsa110_contimg.qa.tool_runs import program_version, run_program
-from dsa110_contimg.qa.tools import TOOLS, find_program, is_installed, tools_directory
-from dsa110_contimg.storage.files import output_errors
+from dsa110_contimg.qa.quicklook_drawing import Drawing, draw
+from dsa110_contimg.qa.quicklook_plan import GainsPage
+from dsa110_contimg.qa.tools import tools_directory
 from dsa110_contimg.storage.publish import partial_directory, publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dsa110_contimg.config.settings import Settings
+
 log = logging.getLogger("dsa110_contimg.qa.quicklooks")  # by name: as a command this module is __main__
 
-_LOGS = "logs"
-_LOG_BYTES = 200_000
-_PNG_BEGINS, _PNG_ENDS = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
-_ENDS_OF_PAGES = (b"</html>", b"</HTML>")
 _DAY_S = 86400.0
-
-
-class Drawing(NamedTuple):
-    """What is wanted.
-
-    Attributes
-    ----------
-    shadems, ragavi, fast_plots : bool
-        Who draws.
-    max_plots : int or None
-        At most so many plots of shadeMS and ragavi.
-    timeout_s : float
-        Time that one run of such a tool is given [s].
-    n_threads : int
-        Threads for those that can be told.
-    """
-
-    shadems: bool = True
-    ragavi: bool = False
-    fast_plots: bool = False
-    max_plots: int | None = None
-    timeout_s: float = 900.0
-    n_threads: int = 1
 
 
 class Quicklooks(NamedTuple):
@@ -120,21 +101,16 @@ def make_quicklooks(
     """
     ms = ms.absolute()
     info, columns = _look_at(ms)
+    pages = _look_at_tables(drawing.tables)
     final = quicklooks_directory(ms, state.absolute())
     group = group_id_from_mjd(info.times_mjd[0] - info.interval_s / 2 / _DAY_S)
     with partial_directory(final.parent, group) as partial:
         page = partial / final.name
-        with output_errors(page):
-            (page / _LOGS).mkdir(parents=True)
-        work = _Work(ms, page, tools, drawing, set(columns), progress)
-        figures, problems = work.draw()
+        figures, problems = draw(ms, page, tools, drawing, set(columns), pages, progress)
         for problem in problems:
             log.warning("%s: %s", ms.name, problem)
         if not figures:
             raise ToolError("nothing could be drawn of it", path=ms, remedy=problems[0].remedy if problems else None)
-        with output_errors(page):
-            if not any((page / _LOGS).iterdir()):
-                (page / _LOGS).rmdir()
         write_gallery(page, info, columns, figures, problems)
         publish(page, final, replace=True)
     progress(1.0)
@@ -151,137 +127,43 @@ def _look_at(ms: Path) -> tuple[MsInfo, list[str]]:
     return read_info(ms), columns
 
 
-class _Work:
-    """The making of one page."""
-
-    def __init__(
-        self, ms: Path, page: Path, tools: Path, drawing: Drawing, columns: set[str], progress: Callable[[float], None]
-    ) -> None:
-        self._ms, self._page, self._tools, self._drawing = ms, page, tools, drawing
-        self._columns, self._progress = columns, progress
-        self.figures: list[Figure] = []
-        self.problems: list[Problem] = []
-
-    def draw(self) -> tuple[list[Figure], list[Problem]]:
-        """Have everybody draw who is wanted."""
-        drawing = self._drawing
-        if drawing.fast_plots:
-            self._fast_plots()
-        found = {}
-        for name in [name for name in TOOLS if getattr(drawing, name)]:
-            tool = TOOLS[name]
-            program = find_program(tool.programs[0], self._tools)
-            if program is None:
-                self.problems.append(Problem(f"{tool.title} is not installed", tool.remedy))
-            else:
-                installed = is_installed(tool, self._tools)
-                found[name] = (program, tool.version if installed else program_version(program))
-        runs = runs_of(plan_quicklooks(self._columns, tuple(found), drawing.max_plots), self._ms, drawing.n_threads)
-        for k, run in enumerate(runs):
-            self._progress(k / len(runs))
-            self._run(run, *found[run.tool])
-        return self.figures, self.problems
-
-    def _fast_plots(self) -> None:
-        # Imported here: it takes numba along.
-        from dsa110_contimg import __version__
-        from dsa110_contimg.qa.fast_plots import make_fast_plots
-
+def _look_at_tables(places: Sequence[Path]) -> list[GainsPage]:
+    """Find calibration tables, and which antennas they have solutions of."""
+    tables = [table.absolute() for place in places for table in (sorted(place.glob("*.tab")) or [place])]
+    pages = []
+    for number, path in enumerate(tables, 1):
         try:
-            made = make_fast_plots(
-                self._ms,
-                self._page,
-                include_residual="MODEL_DATA" in self._columns,
-                workers=self._drawing.n_threads,
-            )
-        except ContimgError as error:
-            self.problems.append(Problem(f"fast plots failed: {error.message}", error.remedy or "see the log"))
-            return
-        for path in made:
-            name = parse_fast_plot_name(path.name)
-            of = "" if name.visibilities is None else f" of the {name.visibilities} visibilities"
-            caption = f"{name.kind.replace('-', ' ').capitalize()}{of}; every sample counts"
-            self.figures.append(Figure(path.name, "Fast plots", caption, f"dsa110-contimg {__version__}"))
-
-    def _run(self, run: Run, program: Path, version: str) -> None:
-        """Run a tool, take what it drew, and note what it did not."""
-        tool = TOOLS[run.tool]
-        words = self._page / _LOGS / f"{run.name}.log"
-        command = [str(program.with_name(run.program)), *run.arguments]
-        log.debug("%s", " ".join(command))
-        # Beside the page: it is renamed into it, and is removed with it if all else fails.
-        with tempfile.TemporaryDirectory(
-            prefix=f".{run.name}-", dir=self._page.parent, ignore_cleanup_errors=True
-        ) as room:
-            why = run_program(command, Path(room), words, self._drawing.timeout_s)
-            missing = [
-                q
-                for q, drawn in zip(run.quicklooks, run.drawn, strict=True)
-                if not self._take(Path(room), drawn, q.name)
-            ]
-        _keep_end(words)
-        title = f"{tool.title} {version}"
-        self.figures += [
-            Figure(q.name, _section(run.tool, q.visibilities), q.caption, title)
-            for q in run.quicklooks
-            if q not in missing
-        ]
-        if missing:
-            why = why or "it ended without having drawn"
-            lacks = ", ".join(f"{q.y} against {q.x}" for q in missing)
-            self.problems.append(
-                Problem(
-                    f"{title} did not draw {lacks} of {missing[0].column}: {why}",
-                    self._remedy(run, why),
-                    f"{_LOGS}/{words.name}",
-                    _last_words(words),
-                )
-            )
-
-    def _remedy(self, run: Run, why: str) -> str:
-        if why.startswith("it was ended after"):
-            return f"give it more time (--timeout, now {self._drawing.timeout_s:g} s), or have less drawn (--max)"
-        tool = TOOLS[run.tool]
-        if not is_installed(tool, self._tools):
-            return f"that on PATH may not fit its libraries: {tool.remedy}"
-        return f"see {_LOGS}/{run.name}.log in {quicklooks_directory(self._ms, Path('<state>'))}"
-
-    def _take(self, room: Path, pattern: str, name: str) -> bool:
-        """Move what a tool drew to the page, if it is whole."""
-        for path in sorted(room.glob(pattern)):
-            if is_whole(path):
-                os.replace(path, self._page / name)
-                return True
-        return False
+            with ct.table(str(path), ack=False) as table:
+                antennas, flags = table.getcol("ANTENNA1"), table.getcol("FLAG")
+                is_delays = str(table.getkeyword("VisCal")).startswith("K")
+        except RuntimeError as error:
+            raise CalibrationError(f"is not a calibration table ({error})", path=path) from error
+        solved = np.unique(antennas[~flags.all(axis=(1, 2))])
+        pages.append(GainsPage(path, number, is_delays, tuple(int(antenna) for antenna in solved)))
+    return pages
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a picture or a page was written to its end."""
-    data = path.read_bytes()
-    if path.suffix == ".png":
-        return data.startswith(_PNG_BEGINS) and data.endswith(_PNG_ENDS)
-    return data.rstrip().endswith(_ENDS_OF_PAGES)
+def drawing_of(what: str, settings: Settings) -> Drawing:
+    """Say who draws after a conversion: ``fast``, ``shadems`` or ``all``."""
+    return Drawing(
+        shadems=what in {"shadems", "all"},
+        ragavi=what == "all",
+        fast_plots=what in {"fast", "all"},
+        max_plots=settings.quicklooks.max_plots,
+        timeout_s=settings.quicklooks.timeout_s,
+        n_threads=len(os.sched_getaffinity(0)),
+    )
 
 
-def _section(tool: str, visibilities: Plotted) -> str:
-    what = {Plotted.DATA: "data", Plotted.CORRECTED: "calibrated data", Plotted.RESIDUAL: "residual"}[visibilities]
-    return f"{TOOLS[tool].title}: {what}"
-
-
-def _keep_end(words: Path) -> None:
-    """Keep the end of a log that is long."""
-    if words.stat().st_size > _LOG_BYTES:
-        with words.open("rb") as file:
-            file.seek(-_LOG_BYTES, os.SEEK_END)
-            end = file.read()
-        words.write_bytes(b"[...]\n" + end)
-
-
-def _last_words(words: Path) -> str:
-    """Say how a log ends, in a line."""
-    lines = [line.strip() for line in words.read_text(errors="replace").splitlines() if line.strip()]
-    printable = "".join(letter for letter in (lines[-1] if lines else "") if letter.isprintable())
-    return printable[:300]
+def draw_converted(ms: Path, what: str, settings: Settings) -> Path | None:
+    """Draw a Measurement Set that was just written; give its page. Whatever fails costs a warning alone."""
+    try:
+        return make_quicklooks(ms, settings.paths.state, tools_directory(settings), drawing_of(what, settings)).page
+    except ContimgError as error:
+        log.warning("no quicklooks: %s", error)
+    except Exception as error:
+        log.warning("no quicklooks of %s: %s", ms, error, exc_info=True)
+    return None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -293,6 +175,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--ms", type=Path, required=True, metavar="MS", help="Measurement Set; it is only read")
     parser.add_argument("--ragavi", action="store_true", help="interactive pages of ragavi-vis, too")
     parser.add_argument("--fast-plots", action="store_true", help="fast plots, too")
+    parser.add_argument(
+        "--table",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="TABLE",
+        help="a page of ragavi-gains, too; may be given again",
+    )
     parser.add_argument("--no-shadems", action="store_true", help="nothing of shadeMS")
     parser.add_argument("--state-dir", type=Path, metavar="DIR", help="the page goes to DIR/qa/<MS>; paths.state")
     parser.add_argument("--max", type=int, metavar="N", help="at most N plots of shadeMS and ragavi")
@@ -315,6 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             max_plots=settings.quicklooks.max_plots if given.max is None else given.max,
             timeout_s=settings.quicklooks.timeout_s if given.timeout is None else given.timeout,
             n_threads=len(os.sched_getaffinity(0)),
+            tables=tuple(given.table),
         )
         if (drawing.max_plots is not None and drawing.max_plots < 1) or not drawing.timeout_s > 0:
             raise UsageError("--max and --timeout are more than 0")

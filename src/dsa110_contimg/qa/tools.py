@@ -19,6 +19,8 @@ from dsa110_contimg.errors import UsageError
 from dsa110_contimg.naming import TOOL_MARK, tool_environment_name
 
 if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
     from dsa110_contimg.config.settings import Settings
 
 _DIGITS = 12
@@ -38,17 +40,20 @@ class Tool:
         What it installs to be run; the first one says its version.
     pythons : tuple of (int, int)
         Versions of Python for which the pinned packages have been tried, best first.
+    requirements : Traversable
+        The file of all packages that it runs with, ``name==version`` a line.
     """
 
     name: str
     title: str
     programs: tuple[str, ...]
     pythons: tuple[tuple[int, int], ...]
+    requirements: Traversable
 
     @property
     def pins(self) -> str:
-        """All packages that it runs with, ``name==version`` a line."""
-        return (files("dsa110_contimg.qa") / "data" / f"{self.name}.txt").read_text()
+        """What is in that file."""
+        return self.requirements.read_text()
 
     @property
     def version(self) -> str:
@@ -66,12 +71,14 @@ class Tool:
         return f"dsa110-contimg tools install {self.name}"
 
 
+_DATA = files("dsa110_contimg.qa") / "data"
+
 TOOLS = {
     tool.name: tool
     for tool in (
-        Tool("shadems", "shadeMS", ("shadems",), ((3, 11), (3, 12))),
+        Tool("shadems", "shadeMS", ("shadems",), ((3, 11), (3, 12)), _DATA / "shadems.txt"),
         # Its averaging wants functions that codex-africanus lost after 0.2.6, which wants a numba for Python < 3.12.
-        Tool("ragavi", "ragavi", ("ragavi-vis", "ragavi-gains"), ((3, 11),)),
+        Tool("ragavi", "ragavi", ("ragavi-vis", "ragavi-gains"), ((3, 11),), _DATA / "ragavi.txt"),
     )
 }
 
@@ -120,9 +127,9 @@ def python_of(tool: Tool, directory: Path) -> str | None:
     return version
 
 
-def find_program(program: str, directory: Path) -> Path | None:
-    """Find a program of a tool: in the environment made for it, which is known to work, else on PATH."""
-    (tool,) = (tool for tool in TOOLS.values() if program in tool.programs)
+def find_program(tool: Tool, directory: Path, program: str | None = None) -> Path | None:
+    """Find a program of a tool, the first by default: in its environment, which is known to work, else on PATH."""
+    program = program or tool.programs[0]
     if is_installed(tool, directory):
         return environment_of(tool, directory) / "bin" / program
     found = shutil.which(program)
