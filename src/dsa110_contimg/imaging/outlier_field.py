@@ -36,6 +36,8 @@ _MOST_PLACES = 8
 # About so many channels are enough.
 _CHANNELS = 24
 _EPSILON = 1e-3
+# The most memory for predicted visibilities [bytes].
+_PIECE_BYTES = 64 << 20
 
 
 class Field(NamedTuple):
@@ -114,8 +116,9 @@ def add_field(data: Visibilities, field: Field, sign: float) -> None:
 
 
 def _chunks(data: Visibilities) -> list[slice]:
-    """Rows in quarters of the time: large enough to be quick, small enough for the memory."""
-    edges = np.unique(data.edges[np.linspace(0, data.n_times, 5).astype(int)])
+    """Rows in as few parts of the time as the memory allows: each costs the Fourier transforms of its own w planes."""
+    n_bytes = data.samples.visibilities.size * np.dtype(np.complex64).itemsize
+    edges = np.unique(data.edges[np.linspace(0, data.n_times, 2 + n_bytes // _PIECE_BYTES).astype(int)])
     return [slice(int(low), int(high)) for low, high in itertools.pairwise(edges)]
 
 

@@ -211,7 +211,7 @@ def subtract_outliers(samples: Samples, observation: Observation, outliers: Outl
         work.find_shapes(first=False)
         work.solve()
         work.leave_unseen()
-    for _ in range(_LAST):
+    for _ in range(_LAST if work.is_any_in else 0):
         if work.solve() < work.noise_jy:
             break
     work.leave_unseen()
