@@ -3,9 +3,10 @@
 Cleaning has two phases (Offringa & Smirnov 2017, section 2.3). First components are found wherever the residual stands
 out of the local noise (`auto_mask`); then also deeper, where there are components already (`auto_threshold`). The
 second phase begins when the first reached its threshold, and ends when the noise has stopped falling: sidelobes of
-bright sources pass for noise in the beginning, and what they hide is found as soon as it stands out. A mask that is
-given (a seed) is cleaned deep from the beginning. A major cycle has one threshold: deeper ones wait for true
-residuals.
+bright sources pass for noise in the beginning, and what they hide is found as soon as it stands out. Sidelobes pass
+for sources, too: what is faint leaves the model once, when the second phase begins, and comes back if it stands out
+of the true residual. A mask that is given (a seed) is cleaned deep from the beginning. A major cycle has one
+threshold: deeper ones wait for true residuals.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 import radler
 from astropy.io import fits
 from scipy import ndimage
+from scipy.fft import next_fast_len
 
 from dsa110_contimg.errors import UsageError
 from dsa110_contimg.imaging.noise import rms_map
@@ -42,9 +44,20 @@ _NOISE_STEP = 8
 _NEVER = 1e30
 # float32 images are not cleaned deeper than this part of the first peak.
 _DEEPEST = 1e-6
-# A major cycle after which what was cleaned, or anything, is so many times higher has diverged; half the gain may not.
+# A major cycle after which what was cleaned, or anything, is so many times higher has diverged.
 _DIVERGED = 1.2
 _FAR = 2.0
+# Whether it does is looked at after so many iterations.
+_WATCHED = 4000
+# Until it is known where sources are, no major cycle goes deeper than this part of its peak's highest sidelobe: the PSF
+# is not the same all over the image, and what is wrong with a sidelobe is no source. After a divergence: than that.
+_SIDELOBE, _SURE_SIDELOBE = 0.3, 1.2
+# The main lobe is above this level, and reaches so many beams further.
+_LOBE, _SKIRT_BEAMS = 0.35, 1.0
+# What was found before sidelobes were gone stays only if it is so many times the noise.
+_CERTAIN = 8.0
+# radler convolves in an image that is so much wider; nothing may come around its edges to where components are.
+_RADLER_PADDING, _ROOM = 1.1, 1.5
 # Of the thresholds in one major cycle: the percentile that stands for the lowest, and how many times higher others are.
 _LOW_PERCENT = 10
 _RANGE = 2.0
@@ -104,6 +117,8 @@ class Deconvolver:
         self._beam_rad = float(np.radians(beam.major_deg))
         self._beam_pixels = float(np.radians(np.sqrt(beam.major_deg * beam.minor_deg)) / cell_rad)
         self._seed = mask
+        self._sidelobe = _highest_sidelobe(self._joined(self._psfs), self._beam_pixels)
+        self._caution = _SIDELOBE
         self._components: NDArray[np.bool_] | None = None
         self._iterations = 0
         self._first_peak = 0.0
@@ -141,46 +156,78 @@ class Deconvolver:
         noise = self._noise(residuals)
         thresholds = self._thresholds(noise)
         above = self._above(residuals, thresholds)
+        doubted = False
         if not above.any() and not self.masked:
-            self._components = self._found(models, noise)
+            doubted = self._close_mask(models, noise)
             thresholds = self._thresholds(noise)
             above = self._above(residuals, thresholds)
         if not above.any():
-            return False
+            return doubted
         before, iterations = (residuals.copy(), models.copy()), self._iterations
         high = float(np.max(np.abs(self._joined(residuals)[above])))
         lowest = float(np.percentile(thresholds[above], _LOW_PERCENT))
-        for major_gain in (self._settings.major_gain, self._settings.major_gain / 2):
-            limit = (1.0 - major_gain) * high
+        for depth in self._depths():
+            limit = depth * high
             self._run(residuals, models, self._this_time(thresholds, above, max(limit, lowest)))
             after, anywhere = float(np.max(np.abs(self._joined(residuals)[above]))), self._peak(residuals)
             if np.isfinite(models).all() and after <= _DIVERGED * high and anywhere <= _FAR * peak:  # never so of NaN
                 limited = limit > lowest and bool(self._above(residuals, thresholds).any())
                 more = limited or self._goes_on(residuals, models, noise)
-                return more and self._iterations < self._settings.iterations
+                return (more or doubted) and self._iterations < self._settings.iterations
             (residuals[...], models[...]), self._iterations = before, iterations
+            self._caution = _SURE_SIDELOBE
             log.warning("Cleaning diverged: the residual's peak went from %.4g to %.4g Jy/beam; undone", peak, anywhere)
         return False
+
+    def _depths(self) -> tuple[float, float]:
+        """Down to which parts of its peak a major cycle cleans, and to which if it diverges so."""
+        gain = self._settings.major_gain
+        depths = (1.0 - gain, 1.0 - gain / 2)
+        if self.masked:
+            return depths
+        careful, sure = (min(part * self._sidelobe, depths[1]) for part in (self._caution, _SURE_SIDELOBE))
+        return max(depths[0], careful), max(depths[1], sure)
 
     def _goes_on(self, residuals: NDArray[np.float32], models: NDArray[np.float32], noise: NDArray[np.float32]) -> bool:
         """Decide what follows when all that stood out of the noise is gone: less noise, a mask, or the end."""
         quieter = self._noise(residuals)
         if not self.masked:
-            self._components = self._found(models, quieter)
-            return bool(self._above(residuals, self._thresholds(quieter)).any())
+            doubted = self._close_mask(models, quieter)
+            return doubted or bool(self._above(residuals, self._thresholds(quieter)).any())
         if self._components is not None:
-            self._components = self._found(models, quieter)
+            before, self._components = self._components, self._found(models, quieter)
+            fresh = self._components & ~before
+            if np.any(np.abs(self._joined(residuals)[fresh]) > self._thresholds(quieter)[fresh]):
+                return True
         some = np.s_[::_NOISE_STEP, ::_NOISE_STEP]
         return bool(np.median(quieter[some]) < _QUIETER * np.median(noise[some]))
+
+    def _close_mask(self, models: NDArray[np.float32], noise: NDArray[np.float32]) -> bool:
+        """Begin the second phase; tell whether components were taken back.
+
+        While sidelobes were high some passed for sources. What is not certain leaves the model: if it is real, it
+        stands out of the next residual, too.
+        """
+        found = np.any(models != 0.0, axis=0)
+        doubtful = np.zeros_like(found)
+        if not self._settings.multiscale:
+            doubtful = found & (np.abs(self._restored(models)) <= _CERTAIN * noise)
+            models[:, doubtful] = 0.0
+        self._components = self._found(models, noise)
+        return bool(doubtful.any())
 
     def _found(self, models: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Mark the pixels with components; with extended ones, where they are as bright as what is sought."""
         found = np.any(models != 0.0, axis=0)
         if not self._settings.multiscale or self._settings.auto_mask is None:
             return found
+        return found & (np.abs(self._restored(models)) > _EXTENDED * self._settings.auto_mask * noise)
+
+    def _restored(self, models: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Components as a round beam shows them, (N, N) [Jy/beam]."""
         sigma = self._beam_pixels / np.sqrt(8.0 * np.log(2.0))
-        restored = 2.0 * np.pi * sigma**2 * ndimage.gaussian_filter(self._joined(models), sigma, mode="constant")
-        return found & (np.abs(restored) > _EXTENDED * self._settings.auto_mask * noise)
+        smooth = ndimage.gaussian_filter(self._joined(models), sigma, mode="constant")
+        return np.asarray(2.0 * np.pi * sigma**2 * smooth, dtype=np.float32)
 
     def _noise(self, residuals: NDArray[np.float32]) -> NDArray[np.float32]:
         return rms_map(self._joined(residuals), self._beam_pixels)
@@ -219,17 +266,39 @@ class Deconvolver:
     def _run(
         self, residuals: NDArray[np.float32], models: NDArray[np.float32], thresholds: NDArray[np.float32]
     ) -> None:
-        """Let radler clean to these thresholds."""
+        """Let radler clean to these thresholds, in slices: one that diverges would go on for ever."""
+        n_pixels = residuals.shape[-1]
+        n_room = _with_room(n_pixels)
+        wide = [_padded(images, n_room) for images in (self._psfs, residuals, models)]
+        limits = _padded(thresholds, n_room, _NEVER)
+        inside = _inside(n_pixels, n_room)
+        is_open = thresholds < _NEVER
+        highest = _DIVERGED * float(np.max(np.abs(self._joined(residuals)[is_open]), initial=0.0))
+        with tempfile.TemporaryDirectory(prefix="contimg-") as directory, printed_lines(log):
+            path = Path(directory) / "thresholds.fits"
+            fits.PrimaryHDU(limits).writeto(path)
+            while self._iterations < self._settings.iterations:
+                most = min(_WATCHED, self._settings.iterations - self._iterations)
+                done = self._slice(wide, path, most)
+                self._iterations += done
+                peak = float(np.max(np.abs(self._joined(wide[1][:, inside, inside])[is_open]), initial=0.0))
+                if done < most or not peak <= highest:  # so of NaN, too
+                    break
+        residuals[...], models[...] = (images[:, inside, inside] for images in wide[1:])
+
+    def _slice(self, wide: list[NDArray[np.float32]], thresholds: Path, most: int) -> int:
+        """Run radler on PSFs, residuals, and models (K, M, M) for so many iterations at most; tell how many it was."""
         settings = self._settings
         made = radler.Settings()
-        n_bands, made.trimmed_image_height, made.trimmed_image_width = residuals.shape
+        n_bands, made.trimmed_image_height, made.trimmed_image_width = wide[0].shape
         made.pixel_scale.x = made.pixel_scale.y = self._cell_rad
-        made.minor_iteration_count = settings.iterations - self._iterations
+        made.minor_iteration_count = most
         made.minor_loop_gain = min(1.0, settings.gain * (1.0 if self._components is None else 2.0))
         made.major_loop_gain = 1.0
         made.major_iteration_count = 0
         # The lowest threshold is 1 standard deviation; radler scales the others by what it takes for local noise.
         made.auto_threshold_sigma = 1.0
+        made.local_rms.image = str(thresholds)
         made.thread_count = settings.n_threads
         if settings.multiscale:
             made.algorithm_type = radler.AlgorithmType.multiscale
@@ -238,16 +307,13 @@ class Deconvolver:
             made.spectral_fitting.mode = radler.SpectralFittingMode.polynomial
             made.spectral_fitting.terms = min(settings.terms, n_bands)
         radler.Radler.worker_thread_count = settings.n_threads
-        with tempfile.TemporaryDirectory(prefix="contimg-") as directory, printed_lines(log):
-            path = Path(directory) / "thresholds.fits"
-            fits.PrimaryHDU(thresholds).writeto(path)
-            made.local_rms.image = str(path)
-            images = (self._psfs, residuals, models) if n_bands > 1 else (self._psfs[0], residuals[0], models[0])
-            spectral = {"frequencies": self._edges_hz, "weights": self._weights} if n_bands > 1 else {}
-            worker = radler.Radler(made, *images, self._beam_rad, **spectral)
-            worker.perform(_LATE_CYCLE)
-            self._iterations += int(worker.iteration_number)
-            del worker  # it prints when it goes
+        images = wide if n_bands > 1 else [each[0] for each in wide]
+        spectral = {"frequencies": self._edges_hz, "weights": self._weights} if n_bands > 1 else {}
+        worker = radler.Radler(made, *images, self._beam_rad, **spectral)
+        worker.perform(_LATE_CYCLE)
+        done = int(worker.iteration_number)
+        del worker  # it prints when it goes
+        return done
 
     def _joined(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mean of the bands, as radler weighs them, (N, N)."""
@@ -272,3 +338,29 @@ def _check(psfs: NDArray[np.float32]) -> None:
         raise UsageError(f"PSFs are squares with an even number of pixels on a side, not {psfs.shape}")
     if not np.isfinite(psfs).all():
         raise UsageError("a PSF has pixels that are not finite")
+
+
+def _highest_sidelobe(psf: NDArray[np.float32], beam_pixels: float) -> float:
+    """Height of what is highest, or lowest, outside of the main lobe."""
+    lobes, _ = ndimage.label(psf > _LOBE)
+    centre = psf.shape[0] // 2
+    distance = ndimage.distance_transform_edt(lobes != lobes[centre, centre])
+    return float(np.max(np.abs(psf[distance > _SKIRT_BEAMS * beam_pixels]), initial=0.0))
+
+
+def _with_room(n_pixels: int) -> int:
+    """Pixels on a side, even, of an image in which a PSF of `n_pixels` anywhere in the middle is not wrapped."""
+    return 2 * int(next_fast_len(int(np.ceil(n_pixels * _ROOM / _RADLER_PADDING / 2))))
+
+
+def _inside(n_pixels: int, n_room: int) -> slice:
+    """Where in an image with room, along both axes, the one without begins and ends: the middles are the same."""
+    return slice(n_room // 2 - n_pixels // 2, n_room // 2 - n_pixels // 2 + n_pixels)
+
+
+def _padded(images: NDArray[np.float32], n_room: int, value: float = 0.0) -> NDArray[np.float32]:
+    """Images (..., N, N) within larger ones (..., M, M)."""
+    made = np.full((*images.shape[:-2], n_room, n_room), np.float32(value))
+    inside = _inside(images.shape[-1], n_room)
+    made[..., inside, inside] = images
+    return made
