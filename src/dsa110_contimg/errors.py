@@ -41,6 +41,7 @@ Every error is a `ContimgError`, and most are also the error of the standard lib
     ├── CalibrationError         (ValueError)         nothing can be solved, or gains do not fit the data
     │   └── NoCalibrationError   (LookupError)        no calibration set may be used for these data
     ├── ImagingError             (ValueError)         visibilities of which no image can be made
+    ├── MosaicError              (ValueError)         images that cannot be joined
     ├── FlagVersionError         (LookupError)        no such version of the flags, or none that may be kept
     ├── SourceFindingError       (RuntimeError)       the sources of an image cannot be found
     ├── StagingError             (OSError)            a copy between data and scratch disk is refused, or fails
@@ -262,6 +263,10 @@ class NoCalibrationError(CalibrationError, LookupError):
 
 class ImagingError(ContimgError, ValueError):
     """Visibilities of which no image can be made."""
+
+
+class MosaicError(ContimgError, ValueError):
+    """Images that cannot be joined."""
 
 
 class FlagVersionError(ContimgError, LookupError):

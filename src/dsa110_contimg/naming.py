@@ -44,6 +44,7 @@ _SUBBAND = re.compile(
 _MS = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)(?:_(?P<source>[^_/]+))?\.ms")
 _PARTIAL = re.compile(r"\.partial-(?P<compact>[0-9T]{15}[b-z]?)-(?P<attempt>[A-Za-z0-9_.-]+)")
 _CALIBRATION = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)_(?P<source>[^_/]+)_(?P<version>[A-Za-z0-9.-]+)\.cal")
+_MOSAIC = re.compile(r"(?P<first>[0-9T]{15}[b-z]?)-(?P<last>[0-9T]{15}[b-z]?)-mosaic")
 _IMAGES = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)-images")
 _IMAGE = re.compile(
     r"(?P<compact>[0-9T]{15}[b-z]?)(?:-(?P<band>lower|upper))?(?:-(?P<channel>[0-9]{4}))?-(?P<kind>[a-z]+)\.fits"
@@ -378,6 +379,37 @@ def parse_image_name(name: str) -> ImageName:
     band = None if match["band"] is None else Band(match["band"])
     channel = None if match["channel"] is None else int(match["channel"])
     return ImageName(expand(match["compact"]), ImageKind(match["kind"]), band, channel)
+
+
+class MosaicKind(StrEnum):
+    """What a file of a mosaic holds."""
+
+    IMAGE = "mosaic"
+    RMS = "rms"
+    WEIGHT = "weight"
+
+
+def mosaic_name(first: str, last: str) -> str:
+    """Name the directory of a mosaic by its first and last group: ``20251005T123000-20251005T132509-mosaic``."""
+    return f"{compact(first)}-{compact(last)}-mosaic"
+
+
+def parse_mosaic_name(name: str) -> tuple[str, str]:
+    """Undo `mosaic_name`: the ids of the first and the last group."""
+    match = _MOSAIC.fullmatch(name)
+    if match is None:
+        raise NamingError(f"{name!r} does not name a mosaic")
+    return expand(match["first"]), expand(match["last"])
+
+
+def mosaic_file_name(first: str, last: str, kind: MosaicKind | str) -> str:
+    """Name a file of a mosaic: ``20251005T123000-20251005T132509-rms.fits``."""
+    return f"{compact(first)}-{compact(last)}-{MosaicKind(kind)}.fits"
+
+
+def mosaic_record_name(first: str, last: str) -> str:
+    """Name the record of a mosaic, beside its images: ``...-mosaic.json``."""
+    return f"{mosaic_name(first, last)}.json"
 
 
 class PlotKind(StrEnum):

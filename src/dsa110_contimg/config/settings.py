@@ -445,6 +445,25 @@ class HousekeepingSettings(_Section):
     )
 
 
+class MosaicSettings(_Section):
+    """Joining images."""
+
+    cell_arcsec: Number | None = Field(None, gt=0, description="Pixel size. Not set: that of the finest image.")
+    floor: Number = Field(
+        0.2, gt=0, lt=1, description="Blank where no image's primary beam reaches this fraction of its peak."
+    )
+    least_beam: Number = Field(
+        0.05, ge=0, lt=1, description="An image does not count where its primary beam is below this."
+    )
+    convolve: bool = Field(True, description="Whether images are smoothed to their smallest common beam first.")
+    workers: Count | None = Field(None, ge=1, description="Threads. Not set: one per core.")
+
+    @property
+    def n_workers(self) -> int:
+        """Threads: `workers`, or the number of cores this process may use."""
+        return len(os.sched_getaffinity(0)) if self.workers is None else self.workers
+
+
 class KeepSettings(_Section):
     """How long data of one kind are kept."""
 
@@ -506,6 +525,7 @@ class Settings(BaseSettings):
     quicklooks: QuicklooksSettings = Field(default_factory=QuicklooksSettings)
     scratch: ScratchSettings = Field(default_factory=ScratchSettings)
     housekeeping: HousekeepingSettings = Field(default_factory=HousekeepingSettings)
+    mosaic: MosaicSettings = Field(default_factory=MosaicSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
 

@@ -1,0 +1,113 @@
+"""``dsa110-contimg mosaic``: images of many groups joined to one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dsa110_contimg.cli.context import Json, Session, begin, emit_json, time_given
+
+if TYPE_CHECKING:
+    from dsa110_contimg.config.settings import MosaicSettings
+    from dsa110_contimg.mosaic.inputs import Input
+
+
+def mosaic(
+    ctx: typer.Context,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[IMAGES]... OUT",
+            help="Images (*-image.fits), *-images directories or what has them below it (paths.ms); where it appears.",
+        ),
+    ],
+    hour: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The hour of sidereal time in which this moment is (UTC).")
+    ] = None,
+    time_range: Annotated[
+        tuple[str, str] | None, typer.Option("--range", metavar="TIME TIME", help="From one moment to another (UTC).")
+    ] = None,
+    cell: Annotated[float | None, typer.Option(metavar="ARCSEC", help="Pixel size.")] = None,
+    floor: Annotated[float | None, typer.Option(metavar="X", help="Blank below this part of the beam's peak.")] = None,
+    convolve: Annotated[
+        bool | None, typer.Option("--convolve/--no-convolve", help="Smooth images to a common beam first.")
+    ] = None,
+    bad: Annotated[bool, typer.Option("--bad", help="Take images that were judged bad, too.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a mosaic that is there already.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which images would be joined.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Join the images of one declination strip, weighted with beam^2 / noise^2, corrected for the beam.
+
+    Leaves a directory with the mosaic, its noise, its weight, and a record of what is in it.
+    """
+    session = begin(ctx)
+    from dsa110_contimg.config.changes import with_changes
+    from dsa110_contimg.errors import UsageError
+    from dsa110_contimg.mosaic.inputs import find_inputs, require_alike
+
+    if hour is not None and time_range is not None:
+        raise UsageError("--hour and --range cannot both be said")
+    *places, output = paths
+    if not places:
+        if hour is None and time_range is None:
+            raise UsageError("no images are named", remedy="Name some, or a time: --hour, --range.")
+        places = [session.settings.paths.ms]
+    changes = {"cell_arcsec": cell, "floor": floor, "convolve": convolve}
+    settings = with_changes(session.settings, mosaic=changes).mosaic
+    found = _in_time(find_inputs(places), hour, time_range)
+    chosen = [one for one in found if bad or one.verdict != "bad"]
+    require_alike(chosen)
+    left_out = [one for one in found if one not in chosen]
+    report: dict[str, Any] = {
+        "inputs": [{"group": one.group, "image": one.image, "verdict": one.verdict} for one in chosen],
+        "left_out": [{"group": one.group, "why": "its image is bad"} for one in left_out],
+    }
+    if not dry_run:
+        report |= _make(session, chosen, output, settings, {"left_out": report["left_out"]}, replace=replace)
+    if as_json:
+        emit_json(report)
+        return
+    for one in chosen:
+        typer.echo(f"{one.group}  {one.verdict:7s} {one.image}")
+    for one in left_out:
+        typer.echo(f"{one.group}  left out: its image is bad")
+    if not dry_run:
+        typer.echo(
+            f"{report['directory']}: {report['area_deg2']:.1f} deg2, noise {report['best_rms_jy'] * 1e3:.3f} mJy"
+        )
+
+
+def _in_time(found: "list[Input]", hour: str | None, time_range: tuple[str, str] | None) -> "list[Input]":
+    """Choose those of a time."""
+    from dsa110_contimg.ledger.records import mjd_of
+    from dsa110_contimg.mosaic.epochs import epoch_at, in_epoch, in_range
+    from dsa110_contimg.telescope.band import HEADER_SITE
+
+    if hour is not None:
+        longitude = HEADER_SITE.longitude_deg
+        return in_epoch(found, epoch_at(mjd_of(time_given(hour)), longitude), longitude)
+    if time_range is not None:
+        start, end = (mjd_of(time_given(text)) for text in time_range)
+        return in_range(found, start, end)
+    return found
+
+
+def _make(
+    session: Session,
+    chosen: "list[Input]",
+    output: Path,
+    settings: "MosaicSettings",
+    facts: dict[str, Any],
+    *,
+    replace: bool,
+) -> dict[str, Any]:
+    from rich.progress import Progress
+
+    from dsa110_contimg.mosaic.joining import join
+    from dsa110_contimg.mosaic.products import write_mosaic
+
+    with Progress(console=session.console, transient=True, disable=not session.console.is_terminal) as progress:
+        task = progress.add_task("joining", total=1.0)
+        joint = join(chosen, settings, lambda fraction: progress.update(task, completed=fraction))
+        return write_mosaic(joint, chosen, output, settings, facts, replace=replace)._asdict()

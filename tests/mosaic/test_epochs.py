@@ -1,0 +1,58 @@
+"""Hours of sidereal time hold the same groups every day."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dsa110_contimg.mosaic.epochs import Epoch, epoch_at, epochs_of, in_epoch, in_range, turned_hours
+from dsa110_contimg.mosaic.inputs import Input
+from dsa110_contimg.mosaic.plane import Plane
+from dsa110_contimg.telescope.band import HEADER_SITE
+from dsa110_contimg.telescope.geometry import meridian_icrs
+from dsa110_contimg.telescope.transits import SIDEREAL_DAY
+from restored_image import header_of
+from strip_images import GROUP_DAYS
+
+LONGITUDE = HEADER_SITE.longitude_deg
+
+
+def group_at(mjd, dec_deg=16.27):
+    """An image as the telescope would have made it: its centre is the meridian in the middle of the group."""
+    ra, dec = meridian_icrs(dec_deg * 3.141592653589793 / 180, [mjd + GROUP_DAYS / 2], HEADER_SITE)
+    header = header_of(100, float(ra[0]), float(dec[0]))
+    header = header._replace(start_mjd=mjd, middle_mjd=mjd + GROUP_DAYS / 2, end_mjd=mjd + GROUP_DAYS)
+    plane = Plane(header.ra_deg, header.dec_deg, header.cell_deg, 100, 100)
+    return Input("g", Path("a"), Path("b"), header, plane, "good")
+
+
+def test_sidereal_time_is_right_ascension_on_the_meridian():
+    for mjd in (60953.5, 61200.123):
+        ra, _ = meridian_icrs(0.3, [mjd], HEADER_SITE)
+        # Within precession since J2000.0, and the equation of the origins that goes with it.
+        difference = (turned_hours(mjd, LONGITUDE) % 24 - ra[0] / 15 + 12) % 24 - 12
+        assert abs(difference) < 0.03
+
+
+@given(start=st.floats(60000, 62000), days=st.integers(1, 400))
+def test_the_same_sky_is_in_the_same_hour_on_another_day(start, days):
+    later = start + days * SIDEREAL_DAY
+    hours = epoch_at(later, LONGITUDE).number - epoch_at(start, LONGITUDE).number
+    assert abs(hours - 24 * days) <= 1
+    middle = (epoch_at(start, LONGITUDE).number + 0.5 - turned_hours(start, LONGITUDE)) / 24 * SIDEREAL_DAY + start
+    assert epoch_at(middle + days * SIDEREAL_DAY, LONGITUDE).hour == epoch_at(middle, LONGITUDE).hour
+
+
+@pytest.mark.parametrize("start", [60953.5, 60953.98, 61000.01])
+def test_an_hour_has_twelve_groups_or_so_and_no_group_is_lost(start):
+    groups = [group_at(start + k * GROUP_DAYS) for k in range(40)]
+    first = epochs_of(groups[0], LONGITUDE)[0].number
+    for number in range(first + 1, first + 3):
+        assert 12 <= len(in_epoch(groups, Epoch(number), LONGITUDE)) <= 14
+    assert all(1 <= len(epochs_of(one, LONGITUDE)) <= 2 for one in groups)
+
+
+def test_a_range_is_of_the_middles():
+    groups = [group_at(60953.5 + k * GROUP_DAYS) for k in range(4)]
+    assert in_range(groups, 60953.5 + GROUP_DAYS, 60953.5 + 3 * GROUP_DAYS) == groups[1:3]
