@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import casacore.tables as ct
 import numpy as np
@@ -95,6 +96,54 @@ def test_scratch(run, in_tmp):
     assert result.exit_code == 0, result.output
     assert left(in_tmp / "ms") == [ONE, TWO]
     assert left(in_tmp / "scratch") == []
+
+
+@pytest.mark.parametrize("arguments", [("ms", "--scratch"), ("ms", "--scratch", "--workers", "1")])
+def test_on_the_scratch_root(run, in_tmp, monkeypatch, arguments):
+    """Without a directory: written and validated on the root of staging, archived to the output, cleaned."""
+    monkeypatch.setenv("SCRATCH_ROOT", str(in_tmp / "fast"))
+    monkeypatch.setenv("DSA110_CONTIMG_SCRATCH__RESERVE_GB", "0")
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    assert left(in_tmp / "ms") == [ONE, TWO]
+    assert left(in_tmp / "fast") == []
+
+
+def test_the_scratch_root_is_not_made_where_a_disk_should_be(run, in_tmp, monkeypatch):
+    monkeypatch.setenv("SCRATCH_ROOT", str(in_tmp / "no disk" / "fast"))
+    result = run("ms", "--scratch")
+    assert result.exit_code == 1
+    assert "the scratch root is not there" in result.stderr
+    assert not (in_tmp / "ms").exists()
+
+
+def test_the_root_file_system_keeps_its_floor(run, in_tmp, monkeypatch):
+    if in_tmp.stat().st_dev != Path("/").stat().st_dev:
+        pytest.skip("the temporary directory is not on the root file system")
+    monkeypatch.setenv("SCRATCH_ROOT", str(in_tmp / "fast"))
+    monkeypatch.setenv("DSA110_CONTIMG_SCRATCH__RESERVE_GB", "1e9")
+    result = run("ms", "--scratch", "--json")
+    assert result.exit_code == 1
+    assert {group["kind"] for group in json.loads(result.stdout)["groups"]} == {"DiskFullError"}
+    assert left(in_tmp / "fast") == []
+
+
+def test_what_is_broken_on_scratch_is_not_archived(run, in_tmp, monkeypatch):
+    """A disk that loses the last tile of DATA: found before anything has its final name."""
+    from dsa110_contimg.conversion import group
+
+    real = group.record
+
+    def record(product, *rest):
+        real(product, *rest)
+        largest = max(product.glob("table.f*_TSM*"), key=lambda file: file.stat().st_size)
+        os.truncate(largest, largest.stat().st_size - 1)
+
+    monkeypatch.setattr(group, "record", record)
+    result = run("ms", "--scratch", "scratch", "--json")
+    assert result.exit_code == 1
+    assert {item["kind"] for item in json.loads(result.stdout)["groups"]} == {"MeasurementSetError"}
+    assert left(in_tmp / "ms") == left(in_tmp / "scratch") == []
 
 
 def test_options_reach_the_conversion(run, in_tmp, incoming):
