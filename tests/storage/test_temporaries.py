@@ -172,7 +172,9 @@ def test_names_of_others_and_of_staging_are_left(root, logs):
 def test_what_cannot_be_removed_is_said(root, logs):
     imports = "import sys; from pathlib import Path\nfrom dsa110_contimg.storage.temporaries import *\n"
     code = (
-        "root = Path(sys.argv[1]); done = tidy(scan_temporaries([root], root, Patience(0., 0., frozenset())), Path('/l'))\n"
+        "logs = Path('/logs')\n"
+        "scan = scan_temporaries([Path(sys.argv[1])], logs, Patience(0.0, 0.0, frozenset()))\n"
+        "done = tidy(scan, logs)\n"
         "print(done.removed, *done.kept.values())"
     )
     partial(root, f"{dead_pid()}-0123abcd")
