@@ -19,7 +19,6 @@ from dsa110_contimg.imaging.primary_beam import NO_BEAM, average_power
 from dsa110_contimg.imaging.psf import fit_beam
 from dsa110_contimg.imaging.restore import restore
 from dsa110_contimg.imaging.weighting import apply_weighting
-from dsa110_contimg.imaging.widths import sample_widths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,7 +133,7 @@ def make_image(
         weighting=dict(weighting.facts),
         seconds=time.perf_counter() - began,
         taken=tuple(
-            Taken(float(band.freq_hz[0]), float(band.freq_hz[-1]), model, _mean_power(band, grid))
+            Taken(float(band.samples.freq_hz[0]), float(band.samples.freq_hz[-1]), model, _mean_power(band, grid))
             for band, model in zip(bands, models, strict=True)
         ),
     )
@@ -217,15 +216,12 @@ def _bands(
         mean = float(by_channel @ spectrum / by_channel.sum())
         bands.append(
             Band(
-                here.uvw_m,
-                here.freq_hz,
-                here.visibilities,
+                here,
                 inside,
                 float(by_channel.sum()),
                 drift,
                 (spectrum / mean).astype(np.float32),
                 mean,
-                sample_widths(here, inside),
             )
         )
     return bands
@@ -242,7 +238,7 @@ def _seen_in(band: Band, start: Sequence[Taken], grid: Grid) -> NDArray[np.float
     """Give the models that were taken out of a band, and of more perhaps, as they appear in it, (N, N) [Jy]."""
     seen = np.zeros((grid.n_pixels,) * 2, dtype=np.float32)
     for taken in start:
-        inside = (band.freq_hz >= taken.lowest_hz) & (band.freq_hz <= taken.highest_hz)
+        inside = (band.samples.freq_hz >= taken.lowest_hz) & (band.samples.freq_hz <= taken.highest_hz)
         share = float(band.weights[:, inside].sum(dtype=np.float64)) / band.sum_weights
         ratio = np.ones_like(seen)
         np.divide(_mean_power(band, grid), taken.mean, out=ratio, where=taken.mean > NO_BEAM * float(taken.mean.max()))
@@ -251,7 +247,7 @@ def _seen_in(band: Band, start: Sequence[Taken], grid: Grid) -> NDArray[np.float
 
 
 def _edges_hz(bands: list[Band], width_hz: float) -> NDArray[np.float64]:
-    return np.array([[band.freq_hz.min() - width_hz / 2, band.freq_hz.max() + width_hz / 2] for band in bands])
+    return np.array([band.samples.freq_hz[[0, -1]] + np.array([-0.5, 0.5]) * width_hz for band in bands])
 
 
 def _band_images(
@@ -271,7 +267,7 @@ def _band_images(
         beam = fit_beam(psf, grid.cell_rad)
         made.append(
             BandImage(
-                float(by_channel @ band.freq_hz / by_channel.sum()),
+                float(by_channel @ band.samples.freq_hz / by_channel.sum()),
                 float(np.count_nonzero(by_channel) * width_hz),
                 restore(model, residual, beam, grid.cell_rad, threads=threads),
                 residual,
