@@ -210,7 +210,8 @@ def _fill(plan: Plan, progress: Callable[[float], None]) -> None:
     pins = _pins(tool)
     builder = [pin for pin in pins if pin.startswith(_BUILDS_WITH)]
     try:
-        _pip([*pip, *builder], lambda _: None)
+        if builder:
+            _pip([*pip, *builder], lambda _: None)
         with tempfile.NamedTemporaryFile("w", suffix=".txt", prefix=f"{tool.name}-") as requirements:
             requirements.write("\n".join(pins))
             requirements.flush()
