@@ -146,7 +146,7 @@ def status(
     if as_json:
         emit_json(found)
         return
-    _print_status(session, found)
+    _print_status(found)
 
 
 @app.command("list")
@@ -246,10 +246,7 @@ def _sentence(done: Done, *, dry_run: bool) -> str:
     return text + ")"
 
 
-def _print_status(session: Session, found: ScratchStatus) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
+def _print_status(found: ScratchStatus) -> None:
     from dsa110_contimg.config.logs import human_bytes
 
     for name, space in (("data root", found.data), ("scratch root", found.scratch), ("root file system", found.root)):
@@ -263,29 +260,26 @@ def _print_status(session: Session, found: ScratchStatus) -> None:
         )
     if found.root.free_bytes is not None and found.root.free_bytes < found.reserve_bytes:
         typer.echo(f"the root file system has less than the {human_bytes(found.reserve_bytes)} that are to stay free")
-    table = Table("product", "state", "size", "files", "staged", "archived", "remarks", box=None)
     for item in found.products:
-        table.add_row(
-            escape(item.path),
-            item.state.value,
-            human_bytes(item.size_bytes),
-            str(item.n_files),
-            item.staged_utc,
-            item.archived_utc,
-            escape(_remarks(item)),
-        )
-    session.output.print(table if found.products else "nothing is staged")
+        size = f"{human_bytes(item.size_bytes)}, {item.n_files} files"
+        typer.echo(f"{item.state.value:10s} {item.path} ({size})" + "".join(f"; {text}" for text in _remarks(item)))
+    if not found.products:
+        typer.echo("nothing is staged")
 
 
-def _remarks(item: Staged) -> str:
+def _remarks(item: Staged) -> list[str]:
     remarks = []
+    if item.staged_utc:
+        remarks.append(f"staged {item.staged_utc}")
+    if item.archived_utc:
+        remarks.append(f"archived {item.archived_utc}")
     if item.changed:
         remarks.append(f"{len(item.changed)} changed, as {item.changed[0]}")
     if item.behind:
         remarks.append("the archive has changed since")
     if item.at_work:
         remarks.append("a command is at work")
-    return "; ".join(remarks)
+    return remarks
 
 
 @contextmanager
