@@ -192,6 +192,7 @@ def image_with_wsclean(
         observation=observation,
         beam=beam,
         column=source.column,
+        seed=None if settings.seed is None else read_sources(settings.seed),
     )
 
 
