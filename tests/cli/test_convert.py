@@ -16,6 +16,7 @@ from dsa110_contimg.cli.app import app
 from dsa110_contimg.ms.checks import check_ms
 from dsa110_contimg.simulation import SimulationOptions, simulate
 from dsa110_contimg.telescope.stations import load_stations
+from stand_in_tools import only_path, stand_ins
 
 START = datetime(2025, 10, 5, 12, 30, tzinfo=UTC)
 ONE, TWO = "20251005T123000.ms", "20251005T123026.ms"
@@ -255,3 +256,27 @@ def test_as_a_process(incoming, in_tmp):
     assert len(json.loads(done.stdout)["groups"]) == 2
     assert "Traceback" not in done.stderr
     assert "\x1b" not in done.stderr
+
+
+class TestQa:
+    @pytest.fixture(autouse=True)
+    def _tools(self, in_tmp, monkeypatch):
+        only_path(monkeypatch, stand_ins(in_tmp / "bin"))
+        monkeypatch.setenv("DSA110_CONTIMG_QUICKLOOKS__MAX_PLOTS", "1")
+
+    def test_each_that_was_written_is_drawn_once(self, run, in_tmp):
+        result = run("ms", "--qa", "shadems", "--json")
+        assert result.exit_code == 0, result.output
+        pages = json.loads(result.stdout)["pages"]
+        base = in_tmp / "contimg-data" / "state" / "qa"
+        assert pages == [str(base / name.removesuffix(".ms") / "index.html") for name in (ONE, TWO)]
+        assert json.loads(run("ms", "--qa", "shadems", "--json").stdout)["pages"] == []
+
+    def test_the_settings_may_ask_for_it_and_a_failure_costs_a_warning(self, run, in_tmp, monkeypatch, caplog):
+        monkeypatch.setenv("DSA110_CONTIMG_CONVERT__QA", "shadems")
+        only_path(monkeypatch, in_tmp / "nowhere")
+        result = run("ms", "--end", START.isoformat(), "--json")
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["pages"] == []
+        assert left(in_tmp / "ms") == [ONE]
+        assert "tools install shadems" in result.stderr
