@@ -5,9 +5,9 @@
 
 What is copied: one big file; a tree of thousands of small files; a Measurement Set (of ``--ms``, or files of the sizes
 that one of a full group has). Every run is a process of its own, start of Python included, and includes writing all to
-the disk: ``cp -a`` is followed by ``sync -f`` of the file system. The contenders take turns, the source stays in the page
-cache, dirty pages are written out before each run, and every run writes to a new place: ext4 is slow to give out inodes
-that were freed a moment ago. Ours also sums up what it reads and what it wrote, keeps a journal, and compares.
+the disk: ``cp -a`` is followed by ``sync -f`` of the file system. The contenders take turns, the source stays in the
+page cache, dirty pages are written out before each run, and every run writes to a new place: ext4 is slow to reuse
+inodes that were freed a moment ago. Ours also sums up what it reads and what it wrote, and keeps a journal.
 """
 
 from __future__ import annotations
