@@ -356,3 +356,21 @@ class TestQuicklooks:
                 naming.parse_tool_environment_name(wrong)
         with pytest.raises(NamingError):
             naming.tool_environment_name("shade/ms", "0123456789ab")
+
+
+# -- staging -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.sampled_from(naming.StagingStep), st.text("0123456789abcdef", min_size=16, max_size=16))
+def test_hidden_entries_of_staging_come_back(step, key):
+    name = naming.staging_name(step, key)
+    assert name.startswith(".scratch-")
+    assert naming.parse_staging_name(name) == (step, key)
+
+
+@pytest.mark.parametrize("name", [".scratch-copying", ".scratch-eating-0123456789abcdef", ".scratch-records", "x"])
+def test_no_hidden_entry_of_staging(name):
+    with pytest.raises(NamingError):
+        naming.parse_staging_name(name)
+    with pytest.raises(NamingError):
+        naming.staging_name("copying", name)
