@@ -36,7 +36,7 @@ def ran(tmp_path_factory):
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"PYTHONPATH": str(SOURCE), "HOME": str(place)},
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return nbformat.read(place / "ran.ipynb", as_version=4)
