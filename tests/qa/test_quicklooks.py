@@ -15,7 +15,7 @@ from dsa110_contimg.errors import CalibrationError, MeasurementSetError, ToolErr
 from dsa110_contimg.ms.columns import read_block, write_block
 from dsa110_contimg.naming import GALLERY_NAME
 from dsa110_contimg.qa.quicklook_drawing import Drawing
-from dsa110_contimg.qa.quicklooks import draw_converted, main, make_quicklooks
+from dsa110_contimg.qa.quicklooks import draw_converted, drawing_of, main, make_quicklooks
 from linked_pages import check_links
 from predicted_ms import PredictedMs
 from stand_in_tools import only_path, stand_ins
@@ -146,9 +146,17 @@ class TestCommand:
 
 class TestConverted:
     def test_the_page_is_given(self, in_tmp, ms):
-        page = draw_converted(ms, "all", Settings(quicklooks={"max_plots": 2}))
-        assert page is not None
-        assert {path.suffix for path in page.parent.iterdir() if path.is_file()} == {".png", ".html"}
+        page = draw_converted(ms, "shadems", Settings(quicklooks={"max_plots": 1}))
+        assert page == in_tmp / "contimg-data" / "state" / "qa" / NAME / GALLERY_NAME
+
+    @pytest.mark.parametrize(
+        ("what", "drawn"),
+        [("fast", (False, False, True)), ("shadems", (True, False, False)), ("all", (True, True, True))],
+    )
+    def test_what_is_drawn(self, what, drawn):
+        wanted = drawing_of(what, Settings(quicklooks={"timeout_s": 7.0}))
+        assert (wanted.shadems, wanted.ragavi, wanted.fast_plots) == drawn
+        assert wanted.timeout_s == 7.0
 
     def test_a_failure_costs_a_warning(self, in_tmp, ms, caplog):
         assert draw_converted(in_tmp / "none.ms", "shadems", Settings()) is None
