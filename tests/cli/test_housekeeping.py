@@ -20,6 +20,12 @@ from stream_daemon import SOURCE
 ORPHAN = ".fuse_hidden0000000700000003"
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch):
+    """A busy machine may take long to end a process that was told to."""
+    monkeypatch.setenv("DSA110_CONTIMG_HOUSEKEEPING__STOP_WAIT_S", "100")
+
+
 @pytest.fixture
 def mount(tmp_path):
     with fuse_mount(tmp_path) as made:

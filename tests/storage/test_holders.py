@@ -30,7 +30,7 @@ def plan(root, min_age_s=0.0):
     return planned, found
 
 
-def stop(planned, found, wait_s=20.0):
+def stop(planned, found, wait_s=100.0):
     return stop_process(planned, found.roots, wait_s=wait_s)
 
 
