@@ -16,6 +16,7 @@ import nbformat
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.testing import CliRunner
 
@@ -139,11 +140,22 @@ def settings_page() -> str:
     for section, field in Settings.model_fields.items():
         model: Any = field.annotation
         parts += [f"## {section}\n", f"{model.__doc__.strip()}\n", "| key | default | what it means |", "|---|---|---|"]
-        for key, value in model.model_fields.items():
-            meaning = " ".join(str(value.description).split())
-            parts.append(f"| `{key}` | {default_of(value)} | {_cell(meaning + choices_of(value.annotation))} |")
+        parts += rows_of(model)
         parts.append("")
     return "\n".join(parts)
+
+
+def rows_of(model: type[BaseModel], before: str = "") -> list[str]:
+    """Write a line a key; those of a table within a section follow its name and a dot."""
+    rows = []
+    for key, value in model.model_fields.items():
+        meaning = " ".join(str(value.description).split())
+        if isinstance(value.annotation, type) and issubclass(value.annotation, BaseModel):
+            rows.append(f"| `{before}{key}` | a table | {_cell(meaning)} |")
+            rows += rows_of(value.annotation, f"{before}{key}.")
+        else:
+            rows.append(f"| `{before}{key}` | {default_of(value)} | {_cell(meaning + choices_of(value.annotation))} |")
+    return rows
 
 
 def default_of(field: Any) -> str:

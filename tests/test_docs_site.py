@@ -57,6 +57,7 @@ def test_every_setting_is_explained(site):
 
 def test_defaults_are_written_as_a_settings_file_has_them(site):
     page = site.settings_page()
+    assert "| `raw.newest` | `0` |" in page
     assert '| `reference` | `["103"]` |' in page
     assert "| `leave_out_mhz` | `[[1419.6, 1421.2]]` |" in page
     assert "| `rfi` | `true` |" in page
