@@ -13,7 +13,7 @@ from dsa110_contimg.cli.app import app
 from dsa110_contimg.config.settings import Settings
 from dsa110_contimg.errors import CalibrationError, MeasurementSetError, ToolError
 from dsa110_contimg.ms.columns import read_block, write_block
-from dsa110_contimg.naming import GALLERY_NAME
+from dsa110_contimg.naming import GALLERY_NAME, partial_name
 from dsa110_contimg.qa.quicklook_drawing import Drawing
 from dsa110_contimg.qa.quicklooks import draw_converted, drawing_of, main, make_quicklooks
 from linked_pages import check_links
@@ -73,6 +73,12 @@ class TestPage:
             "logs",
             "shadems-corrected-amplitude-uv.png",
         }
+
+    def test_what_a_killed_one_left_is_removed(self, in_tmp, ms):
+        left = in_tmp / "qa" / partial_name("2025-10-05T12:30:00", "1-dead")
+        (left / NAME).mkdir(parents=True)
+        make_quicklooks(ms, in_tmp, in_tmp / "tools", Drawing(max_plots=1))
+        assert [path.name for path in (in_tmp / "qa").iterdir()] == [NAME]
 
     def test_progress_ends_at_1(self, in_tmp, ms):
         told = []
