@@ -53,6 +53,8 @@ bench: $(DEV_STAMP)  ## time a full group, ours and the peer's side by side; and
 	@echo "== bench: the stream, and the ledger with 100,000 groups (minutes)"
 	@$(PY) benchmarks/bench_stream.py
 	@$(PY) benchmarks/bench_ledger.py
+	@echo "== bench: stage on scratch, beside cp -a"
+	@$(PY) benchmarks/bench_scratch.py
 
 soak: $(DEV_STAMP)  ## run the stream over 200 groups with faults, and kill it 100 times (half an hour)
 	@$(PY) benchmarks/soak_stream.py

@@ -291,3 +291,86 @@ class TestImages:
             naming.parse_image_name(name)
         with pytest.raises(NamingError):
             naming.parse_images_name(name)
+
+
+class TestFastPlots:
+    @given(
+        st.from_regex(r"[A-Za-z0-9_.-]+", fullmatch=True),
+        st.sampled_from(naming.PlotKind),
+        st.none() | st.sampled_from(naming.Plotted),
+    )
+    def test_name_and_back(self, stem, kind, visibilities):
+        assume(not stem.endswith(".ms"))
+        name = naming.fast_plot_name(f"{stem}.ms", kind, visibilities)
+        assert naming.parse_fast_plot_name(name) == (stem, visibilities, kind)
+
+    def test_as_they_are(self):
+        assert naming.fast_plot_name("20251005T123000.ms", "flags") == "20251005T123000-plot-flags.png"
+        name = naming.fast_plot_name("20251005T123000.ms", "amplitude-uv", "data")
+        assert name == "20251005T123000-plot-data-amplitude-uv.png"
+
+    @pytest.mark.parametrize(("kind", "visibilities"), [("closure", None), ("flags", "weight")])
+    def test_what_cannot_be_named(self, kind, visibilities):
+        with pytest.raises(NamingError):
+            naming.fast_plot_name("a.ms", kind, visibilities)
+
+    @pytest.mark.parametrize("name", ["a-plot-closure.png", "a-plot-flags.jpg", "flags.png"])
+    def test_other_names_are_refused(self, name):
+        with pytest.raises(NamingError):
+            naming.parse_fast_plot_name(name)
+
+
+class TestQuicklooks:
+    def test_names_are_read_back(self):
+        name = naming.quicklook_name("ragavi", "corrected", "phase", "time")
+        assert name == "ragavi-corrected-phase-time.html"
+        assert naming.parse_quicklook_name(name) == ("ragavi", naming.Plotted.CORRECTED, "phase", "time")
+
+    @pytest.mark.parametrize("name", ["shadems-data-phase-time.html", "shadems-data-phase-u.png", "x.png"])
+    def test_others_are_refused(self, name):
+        with pytest.raises(NamingError):
+            naming.parse_quicklook_name(name)
+
+    def test_what_cannot_be_drawn_has_no_name(self):
+        with pytest.raises(NamingError):
+            naming.quicklook_name("shadems", "data", "delay", "time")
+
+    @given(
+        table=st.text(min_size=1, max_size=20).filter(lambda text: not text.endswith(".tab")), number=st.integers(1, 99)
+    )
+    def test_pages_of_gains_are_read_back(self, table, number):
+        assert naming.parse_gains_page_name(naming.gains_page_name(f"{table}.tab", number)) == (table, number)
+
+    @pytest.mark.parametrize("number", [0, -1])
+    def test_pages_of_gains_count_from_1(self, number):
+        with pytest.raises(NamingError):
+            naming.gains_page_name("B.tab", number)
+        with pytest.raises(NamingError):
+            naming.parse_gains_page_name(f"ragavi-gains-{number}-B.html")
+
+    def test_environments_of_tools(self):
+        name = naming.tool_environment_name("shadems", "0123456789ab")
+        assert naming.parse_tool_environment_name(name) == ("shadems", "0123456789ab")
+        for wrong in ("shadems", "shadems-0123456789AB", ".lock-shadems"):
+            with pytest.raises(NamingError):
+                naming.parse_tool_environment_name(wrong)
+        with pytest.raises(NamingError):
+            naming.tool_environment_name("shade/ms", "0123456789ab")
+
+
+# -- staging -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.sampled_from(naming.StagingStep), st.text("0123456789abcdef", min_size=16, max_size=16))
+def test_hidden_entries_of_staging_come_back(step, key):
+    name = naming.staging_name(step, key)
+    assert name.startswith(".scratch-")
+    assert naming.parse_staging_name(name) == (step, key)
+
+
+@pytest.mark.parametrize("name", [".scratch-copying", ".scratch-eating-0123456789abcdef", ".scratch-records", "x"])
+def test_no_hidden_entry_of_staging(name):
+    with pytest.raises(NamingError):
+        naming.parse_staging_name(name)
+    with pytest.raises(NamingError):
+        naming.staging_name("copying", name)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import casacore.tables as ct
 import numpy as np
@@ -15,6 +16,7 @@ from dsa110_contimg.cli.app import app
 from dsa110_contimg.ms.checks import check_ms
 from dsa110_contimg.simulation import SimulationOptions, simulate
 from dsa110_contimg.telescope.stations import load_stations
+from stand_in_tools import only_path, stand_ins
 
 START = datetime(2025, 10, 5, 12, 30, tzinfo=UTC)
 ONE, TWO = "20251005T123000.ms", "20251005T123026.ms"
@@ -95,6 +97,54 @@ def test_scratch(run, in_tmp):
     assert result.exit_code == 0, result.output
     assert left(in_tmp / "ms") == [ONE, TWO]
     assert left(in_tmp / "scratch") == []
+
+
+@pytest.mark.parametrize("arguments", [("ms", "--scratch"), ("ms", "--scratch", "--workers", "1")])
+def test_on_the_scratch_root(run, in_tmp, monkeypatch, arguments):
+    """Without a directory: written and validated on the root of staging, archived to the output, cleaned."""
+    monkeypatch.setenv("SCRATCH_ROOT", str(in_tmp / "fast"))
+    monkeypatch.setenv("DSA110_CONTIMG_SCRATCH__RESERVE_GB", "0")
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    assert left(in_tmp / "ms") == [ONE, TWO]
+    assert left(in_tmp / "fast") == []
+
+
+def test_the_scratch_root_is_not_made_where_a_disk_should_be(run, in_tmp, monkeypatch):
+    monkeypatch.setenv("SCRATCH_ROOT", str(in_tmp / "no disk" / "fast"))
+    result = run("ms", "--scratch")
+    assert result.exit_code == 1
+    assert "the scratch root is not there" in result.stderr
+    assert not (in_tmp / "ms").exists()
+
+
+def test_the_root_file_system_keeps_its_floor(run, in_tmp, monkeypatch):
+    if in_tmp.stat().st_dev != Path("/").stat().st_dev:
+        pytest.skip("the temporary directory is not on the root file system")
+    monkeypatch.setenv("SCRATCH_ROOT", str(in_tmp / "fast"))
+    monkeypatch.setenv("DSA110_CONTIMG_SCRATCH__RESERVE_GB", "1e9")
+    result = run("ms", "--scratch", "--json")
+    assert result.exit_code == 1
+    assert {group["kind"] for group in json.loads(result.stdout)["groups"]} == {"DiskFullError"}
+    assert left(in_tmp / "fast") == []
+
+
+def test_what_is_broken_on_scratch_is_not_archived(run, in_tmp, monkeypatch):
+    """A disk that loses the last tile of DATA: found before anything has its final name."""
+    from dsa110_contimg.conversion import group
+
+    real = group.record
+
+    def record(product, *rest):
+        real(product, *rest)
+        largest = max(product.glob("table.f*_TSM*"), key=lambda file: file.stat().st_size)
+        os.truncate(largest, largest.stat().st_size - 1)
+
+    monkeypatch.setattr(group, "record", record)
+    result = run("ms", "--scratch", "scratch", "--json")
+    assert result.exit_code == 1
+    assert {item["kind"] for item in json.loads(result.stdout)["groups"]} == {"MeasurementSetError"}
+    assert left(in_tmp / "ms") == left(in_tmp / "scratch") == []
 
 
 def test_options_reach_the_conversion(run, in_tmp, incoming):
@@ -206,3 +256,27 @@ def test_as_a_process(incoming, in_tmp):
     assert len(json.loads(done.stdout)["groups"]) == 2
     assert "Traceback" not in done.stderr
     assert "\x1b" not in done.stderr
+
+
+class TestQa:
+    @pytest.fixture(autouse=True)
+    def _tools(self, in_tmp, monkeypatch):
+        only_path(monkeypatch, stand_ins(in_tmp / "bin"))
+        monkeypatch.setenv("DSA110_CONTIMG_QUICKLOOKS__MAX_PLOTS", "1")
+
+    def test_each_that_was_written_is_drawn_once(self, run, in_tmp):
+        result = run("ms", "--qa", "shadems", "--json")
+        assert result.exit_code == 0, result.output
+        pages = json.loads(result.stdout)["pages"]
+        base = in_tmp / "contimg-data" / "state" / "qa"
+        assert pages == [str(base / name.removesuffix(".ms") / "index.html") for name in (ONE, TWO)]
+        assert json.loads(run("ms", "--qa", "shadems", "--json").stdout)["pages"] == []
+
+    def test_the_settings_may_ask_for_it_and_a_failure_costs_a_warning(self, run, in_tmp, monkeypatch, caplog):
+        monkeypatch.setenv("DSA110_CONTIMG_CONVERT__QA", "shadems")
+        only_path(monkeypatch, in_tmp / "nowhere")
+        result = run("ms", "--end", START.isoformat(), "--json")
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["pages"] == []
+        assert left(in_tmp / "ms") == [ONE]
+        assert "tools install shadems" in result.stderr

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from dsa110_contimg.config.settings import ImageSettings
-from dsa110_contimg.errors import ImagingError
-from dsa110_contimg.imaging.cycle import make_image
+from dsa110_contimg.errors import ImagingError, UsageError
+from dsa110_contimg.imaging.cycle import begin_part, make_image
 from dsa110_contimg.telescope.beams import AiryBeam
 from sampled_fields import CORE, sampled_field
 
@@ -82,12 +82,47 @@ def test_the_halves_of_a_band_begin_where_the_whole_ended(field, seed, drift):
             freq_hz=samples.freq_hz[part], visibilities=samples.visibilities[:, part], weights=samples.weights[:, part]
         )
         settings = settings_of(major_cycles=1, **deep)
-        made = make_image(half, field.observation, field.grid, settings, mask=seed, start=whole.taken, beam=BEAM)
+        made = make_image(
+            half,
+            field.observation,
+            field.grid,
+            settings,
+            mask=seed,
+            begun=begin_part(whole, part),
+            beam=BEAM,
+        )
         untouched = half._replace(visibilities=field.samples.visibilities[:, part].copy())
         anew = make_image(untouched, field.observation, field.grid, alone, mask=seed, beam=BEAM)
         accuracy = 1e-3 if drift else 2e-2
         for row, column in zip(field.rows, field.columns, strict=True):
             assert made.image[row, column] == pytest.approx(anew.image[row, column], rel=accuracy)
+
+
+def test_of_the_rest_of_a_band_psf_and_residual_are_known(field, seed):
+    samples = field.samples._replace(visibilities=field.samples.visibilities.copy())
+    weights = np.random.default_rng(2).uniform(0.5, 1.5, samples.weights.shape).astype(np.float32)
+    samples = samples._replace(weights=weights)
+    settings = settings_of(major_cycles=1, auto_mask=1000.0, weighting="briggs")
+    whole = make_image(samples, field.observation, field.grid, settings, mask=seed, beam=BEAM)
+    low, high = (
+        samples._replace(
+            freq_hz=samples.freq_hz[part], visibilities=samples.visibilities[:, part].copy(), weights=weights[:, part]
+        )
+        for part in (slice(None, 4), slice(4, None))
+    )
+    first = make_image(low, field.observation, field.grid, settings, begun=begin_part(whole, slice(None, 4)), beam=BEAM)
+    known = begin_part(whole, slice(4, None), first)
+    dirty = settings_of(iterations=0)
+    alone = make_image(high, field.observation, field.grid, dirty, begun=begin_part(whole, slice(4, None)), beam=BEAM)
+    assert np.abs(known.psf - alone.psf).max() < 1e-3
+    assert np.abs(known.dirty - alone.residual).max() < 1e-3 * np.abs(alone.residual).max() + 1e-5
+    squares = (known.weights**2 / weights[:, 4:]).sum()
+    assert alone.thermal_jy == pytest.approx(np.sqrt(squares) / known.weights.sum(), rel=1e-3)
+
+
+def test_only_images_of_ours_have_parts(noise_free):
+    with pytest.raises(UsageError, match="not made here"):
+        begin_part(noise_free._replace(left=None), slice(0, 4))
 
 
 def test_the_halves_of_a_band_begin_where_its_sub_bands_ended(field, seed):
@@ -104,7 +139,7 @@ def test_the_halves_of_a_band_begin_where_its_sub_bands_ended(field, seed):
         field.grid,
         settings_of(major_cycles=1, **deep),
         mask=seed,
-        start=whole.taken,
+        begun=begin_part(whole, slice(4, None)),
         beam=BEAM,
     )
     for row, column, flux in zip(field.rows, field.columns, FLUX_JY, strict=True):

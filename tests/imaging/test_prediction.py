@@ -22,9 +22,7 @@ def band_of(drift):
     if drift:
         moving = drifting_beam(FIELD.observation, BEAM, FIELD.grid, FIELD.samples, weights)
     return Band(
-        FIELD.samples.uvw_m,
-        FIELD.samples.freq_hz,
-        FIELD.samples.visibilities.copy(),
+        FIELD.samples._replace(visibilities=FIELD.samples.visibilities.copy()),
         weights,
         float(weights.sum()),
         moving,
@@ -89,16 +87,16 @@ def test_only_what_is_new_is_degridded(true_model):
 
 def test_what_was_taken_out_is_put_back(true_model):
     left = remainder_of(drift=True)
-    before = left.band.visibilities.copy()
+    before = left.band.samples.visibilities.copy()
     left.take_out(true_model, 5e-3)
     left.take_out(NOTHING, 0.0)
-    assert np.abs(left.band.visibilities - before).max() < 1e-3
+    assert np.abs(left.band.samples.visibilities - before).max() < 1e-3
 
 
 def test_a_model_that_is_gone_already_is_not_taken_out(true_model):
     left = Remainder(band_of(drift=True), GRIDDER, true_model)
     assert left.take_out(true_model, 1e-3) == 0
-    assert (left.band.visibilities == FIELD.samples.visibilities).all()
+    assert (left.band.samples.visibilities == FIELD.samples.visibilities).all()
 
 
 def test_pieces_make_no_difference(true_model, monkeypatch):

@@ -6,7 +6,7 @@ from astropy.io import fits
 
 from dsa110_contimg.config.settings import ImageSettings
 from dsa110_contimg.errors import ImagingError, MissingToolError
-from dsa110_contimg.images.fits import read_image
+from dsa110_contimg.images.fits import celestial_wcs, read_image
 from dsa110_contimg.imaging.averaging import collect
 from dsa110_contimg.imaging.cycle import make_image
 from dsa110_contimg.imaging.grid import Grid
@@ -15,6 +15,7 @@ from dsa110_contimg.imaging.products import Provenance, write_images
 from dsa110_contimg.imaging.wsclean import arguments, run_wsclean
 from dsa110_contimg.ms.reading import read_blocks
 from dsa110_contimg.telescope.beams import beam_model
+from dsa110_contimg.telescope.prediction import PointSources
 from predicted_ms import PredictedMs
 
 needs_wsclean = pytest.mark.skipif(shutil.which("wsclean") is None, reason="WSClean is not installed")
@@ -104,6 +105,25 @@ def test_its_products_are_those_of_our_own_engine(ms, tmp_path, n_bands):
     assert first.header.freq_hz == pytest.approx(second.header.freq_hz, rel=3e-3)
     assert first.header[:3] == second.header[:3]
     assert "wsclean" in theirs["record"].read_text()
+
+
+@needs_wsclean
+@pytest.mark.wsclean
+def test_a_seed_is_where_it_cleans(ms, tmp_path):
+    """Of two sources the fainter is in the catalogue, with another that is far outside of the image."""
+    observation = observe(ms)
+    grid, settings = grid_of(observation), ImageSettings(**OPTIONS)
+    options = {"observation": observation, "beam": BEAM}
+    both = read_image(run_wsclean(ms, tmp_path, "both", grid, settings, PROVENANCE, **options)["model"])
+    bright = np.unravel_index(both.pixels.argmax(), both.pixels.shape)
+    near = np.hypot(*(np.indices(both.pixels.shape) - np.reshape(bright, (2, 1, 1)))) < 20
+    row, column = np.unravel_index(np.where(near, 0.0, both.pixels).argmax(), both.pixels.shape)
+    ra, dec = celestial_wcs(both.header, both.pixels.shape).all_pix2world(column, row, 0)
+    seed = PointSources(np.array([ra, 10.0]), np.array([dec, -20.0]), np.ones(2), np.zeros(2))
+    model = read_image(run_wsclean(ms, tmp_path, "one", grid, settings, PROVENANCE, **options, seed=seed)["model"])
+    rows, columns = np.nonzero(model.pixels)
+    assert rows.size > 0
+    assert np.hypot(rows - row, columns - column).max() < 10
 
 
 @needs_wsclean

@@ -26,10 +26,9 @@ pytestmark = [
 ]
 
 CELL_ARCSEC = 12.0
-# No averaging: what WSClean does.
-SETTINGS = ImageSettings(
-    size=640, cell_arcsec=CELL_ARCSEC, drift=False, smearing=1e-6, major_cycles=6, outliers=False, threads=2
-)
+# What WSClean does: nothing is averaged, and components have the same flux density in all channels, as the sources do.
+SAME = {"smearing": 1e-6, "alpha": 0.0, "drift": False}
+SETTINGS = ImageSettings(size=640, cell_arcsec=CELL_ARCSEC, major_cycles=6, outliers=False, threads=2, **SAME)
 N_SOURCES, RADIUS_DEG, APART_DEG = 10, 0.9, 0.15
 
 
@@ -85,6 +84,6 @@ def test_fluxes_and_positions_agree(both, field):
 
 
 def test_the_noise_is_the_same(both):
-    """Nearly: each stops at thresholds that are relative to a noise it measures in its own way."""
+    """No more than theirs; a little less, as our cleaning goes on while the noise falls."""
     theirs, ours = (1.4826 * np.median(np.abs(images["residual"].pixels)) for images in both)
-    assert ours == pytest.approx(theirs, rel=0.15)
+    assert 0.9 * theirs < ours < 1.02 * theirs

@@ -49,7 +49,7 @@ def test_a_held_file_is_found_through_the_mount_and_behind_it_and_counted_once(t
             }
             assert item.mount.is_fuse == (place == left)
             assert item.said == "held"
-            assert 0 <= item.age_s < 60
+            assert item.age_s >= 0
         report = found.as_dict()
         assert report["totals"]["bytes"] == report["totals"]["bytes_held"] == 5000
         assert found.troubles == ()
@@ -97,14 +97,14 @@ def test_when_the_program_of_the_mount_dies_its_leftovers_are_orphans_behind_it(
 
 
 def test_a_mount_that_hangs_is_said_and_the_rest_is_scanned(tmp_path, monkeypatch):
-    monkeypatch.setattr(leftovers, "ANSWER_S", 0.3)
+    monkeypatch.setattr(leftovers, "ANSWER_S", 1.0)
     (tmp_path / ORPHAN).write_text("x")
     with fuse_mount(tmp_path) as mount:
         mount.hang()
         found = scan(tmp_path)
         assert [item.path for item in found.leftovers] == [tmp_path / ORPHAN]
         assert [item.path for item in found.troubles] == [mount.near]
-        assert "no answer within 0.3 s" in found.troubles[0].reason
+        assert "no answer within 1 s" in found.troubles[0].reason
         mount.go_on()
 
 

@@ -56,6 +56,7 @@ def test_holders_are_named(file):
         said = str(found)
         assert said.startswith(f"process {process.pid} of {found.user} since {found.since_utc:%Y-%m-%dT}")
     assert find_holders({key_of(file)}).by_key == {}
+    assert find_holders(set()) == ({}, 0)
 
 
 def test_kernels_that_do_not_say_the_inode_have_the_file_asked(file, tmp_path):

@@ -14,7 +14,7 @@ from dsa110_contimg.config.logs import configure_logging
 VERBS = {
     # One line a verb, in the order of the help text: name, module, function (or Typer), what it does.
     "simulate": Verb("dsa110_contimg.cli.simulate", "simulate", "Write subband files as the telescope would."),
-    "convert": Verb("dsa110_contimg.cli.convert", "convert", "Turn subband files into Measurement Sets."),
+    "convert": Verb("dsa110_contimg.cli.convert", "app", "Turn subband files into Measurement Sets."),
     "flag": Verb("dsa110_contimg.cli.flag", "flag", "Flag what is not sky; keep and restore flags."),
     "calibrators": Verb("dsa110_contimg.cli.calibrators", "calibrators", "Which calibrators transit, and when."),
     "calibrate": Verb("dsa110_contimg.cli.calibrate", "calibrate", "Solve for the antennas' gains on a calibrator."),

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from dsa110_contimg.cli.context import Json, Session, begin, emit_json, time_given
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.progress import Progress, TaskID
     from rich.table import Table
@@ -31,6 +32,15 @@ class ModelName(StrEnum):
     INTRINSIC = "intrinsic"
 
 
+class QaName(StrEnum):
+    """What is drawn of a Measurement Set that was written."""
+
+    NONE = "none"
+    FAST = "fast"
+    SHADEMS = "shadems"
+    ALL = "all"
+
+
 class WriterName(StrEnum):
     """How a Measurement Set is written."""
 
@@ -38,6 +48,27 @@ class WriterName(StrEnum):
     PYUVDATA = "pyuvdata"
 
 
+SCRATCH_ROOT = Path("-")
+"""What ``--scratch`` without a directory is read as."""
+
+
+class ConvertCommand(TyperCommand):
+    """The verb; its option ``--scratch`` may be without a value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        bare = [
+            arg == "--scratch" and (after is None or (after.startswith("-") and after != "-"))
+            for arg, after in zip(args, [*args[1:], None], strict=True)
+        ]
+        given = (f"{arg}={SCRATCH_ROOT}" if is_bare else arg for arg, is_bare in zip(args, bare, strict=True))
+        return super().parse_args(ctx, list(given))
+
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command("convert", cls=ConvertCommand)
 def convert(
     ctx: typer.Context,
     input_dir: Annotated[Path, typer.Argument(metavar="INPUT", help="Directory of subband files.")],
@@ -68,7 +99,16 @@ def convert(
         float | None, typer.Option(metavar="S", min=0, help="Length of the window around a transit; half a group.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace Measurement Sets that are there.")] = False,
-    scratch: Annotated[Path | None, typer.Option(metavar="DIR", help="Write on this disk first.")] = None,
+    scratch: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="[DIR]",
+            help="Write and validate on a fast disk, archive to OUTPUT, clean; without DIR on the scratch root.",
+        ),
+    ] = None,
+    qa: Annotated[
+        QaName | None, typer.Option(help="Draw each one after it was written: a page in <paths.state>/qa.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the groups, and write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -87,6 +127,7 @@ def convert(
     from dsa110_contimg.conversion.plan import Averaging
     from dsa110_contimg.telescope.stations import read_stations
 
+    on_root = scratch == SCRATCH_ROOT
     positions = antenna_positions or settings.telescope.antenna_positions
     options = ConversionOptions(
         writer=writer or settings.convert.writer,
@@ -96,7 +137,8 @@ def convert(
         workers=workers or settings.convert.n_workers,
         averaging=Averaging(average_channels, average_times),
         overwrite=overwrite,
-        scratch=scratch or settings.paths.scratch,
+        scratch=_scratch_root(session) if on_root else scratch or settings.paths.scratch,
+        reserve_bytes=int(settings.scratch.reserve_gb * 1e9) if on_root else 0,
     )
     listing = find_groups(
         input_dir,
@@ -114,12 +156,14 @@ def convert(
             raise reason
         return
     groups = () if calibrator_only else listing.groups
-    with _progress(session, len(groups) + len(crossed)) as watcher:
+    pages: list[Path] = []
+    with _progress(session, len(groups) + len(crossed), _drawer(session, qa, pages)) as watcher:
         outcomes = [
             *convert_groups(groups, output_dir, options, watcher),
             *convert_calibrator_groups(crossed, output_dir, options, model.value, watcher),
         ]
     report["groups"] = [outcome.as_dict() for outcome in outcomes]
+    report["pages"] = pages
     _show(session, as_json=as_json, report=report, table=_outcome_table(outcomes))
     if reason:
         raise reason
@@ -146,6 +190,16 @@ def _calibrator_groups(
         return [], error
 
 
+def _scratch_root(session: Session) -> Path:
+    """Give the scratch root of staging, which is there."""
+    from dsa110_contimg.cli.scratch import roots_of
+    from dsa110_contimg.storage.scratch_roots import make_scratch_root
+
+    roots = roots_of(session)
+    make_scratch_root(roots)
+    return roots.scratch
+
+
 def _show(session: Session, *, as_json: bool, report: dict[str, Any], table: Table) -> None:
     if as_json:
         emit_json(report)
@@ -153,11 +207,26 @@ def _show(session: Session, *, as_json: bool, report: dict[str, Any], table: Tab
         session.output.print(table)
 
 
+def _drawer(session: Session, qa: QaName | None, pages: list[Path]) -> Callable[[Path], None]:
+    """Give what is done with a Measurement Set that was written: it is drawn, if that is wanted."""
+    what = qa or session.settings.convert.qa
+    if what == "none":
+        return lambda ms: None
+    from dsa110_contimg.qa.quicklooks import draw_converted
+
+    def draw(ms: Path) -> None:
+        page = draw_converted(ms, what, session.settings)
+        if page is not None:
+            pages.append(page)
+
+    return draw
+
+
 class _Bars:
     """Two progress bars: groups done, and bytes of the present one."""
 
-    def __init__(self, progress: Progress, n_groups: int) -> None:
-        self._progress = progress
+    def __init__(self, progress: Progress, n_groups: int, draw: Callable[[Path], None]) -> None:
+        self._progress, self._draw = progress, draw
         self._all: TaskID = progress.add_task("groups", total=n_groups, rate="")
         self._one: TaskID = progress.add_task("", total=None, rate="")
 
@@ -170,18 +239,22 @@ class _Bars:
         if task.elapsed:
             self._progress.update(self._one, rate=f"{task.completed / task.elapsed / 1e6:.0f} MB/s")
 
-    def end(self, outcome: ConvertedMs | FailedGroup) -> None:  # noqa: ARG002 - all ends count alike
+    def end(self, outcome: ConvertedMs | FailedGroup) -> None:
+        from dsa110_contimg.conversion.group import ConvertedMs
+
+        if isinstance(outcome, ConvertedMs) and outcome.outcome != "exists":
+            self._draw(outcome.ms)
         self._progress.advance(self._all)
 
 
 @contextmanager
-def _progress(session: Session, n_groups: int) -> Iterator[_Bars]:
+def _progress(session: Session, n_groups: int, draw: Callable[[Path], None]) -> Iterator[_Bars]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = ("{task.description}", BarColumn(), "{task.percentage:>3.0f}%", TextColumn("{task.fields[rate]}"))
     shown = session.console.is_terminal and not session.log_json
     with Progress(*columns, TimeRemainingColumn(), console=session.console, disable=not shown) as progress:
-        yield _Bars(progress, n_groups)
+        yield _Bars(progress, n_groups, draw)
 
 
 def _table(*headings: str) -> Table:

@@ -8,6 +8,7 @@ import typer
 
 from dsa110_contimg.cli.context import Json, begin, emit_json
 from dsa110_contimg.cli.lazy import LightGroup
+from dsa110_contimg.naming import PlotKind
 
 app = typer.Typer(cls=LightGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -39,6 +40,7 @@ def fast_plots(
     include_residual: Annotated[
         bool, typer.Option("--include-residual", help="CORRECTED_DATA or DATA minus MODEL_DATA, too.")
     ] = False,
+    plot: Annotated[list[PlotKind] | None, typer.Option(help="Draw this; may be given again. All.")] = None,
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="Threads; one per core.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -60,6 +62,7 @@ def fast_plots(
             output_dir or plots_directory(ms, session.settings.paths.qa),
             columns=[each.value for each in column] if column else None,
             include_residual=include_residual,
+            kinds=plot,
             workers=threads,
             progress=lambda done: progress.update(task, completed=done),
         )

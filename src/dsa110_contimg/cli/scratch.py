@@ -60,7 +60,7 @@ def stage(
     session = begin(ctx)
     from dsa110_contimg.storage.scratch import stage as stage_one
 
-    roots, limits = _roots(session, data_root, scratch_root), _limits(session, reserve, workers)
+    roots, limits = roots_of(session, data_root, scratch_root), _limits(session, reserve, workers)
     _each(
         session,
         [roots.place(path) for path in paths],
@@ -92,7 +92,7 @@ def archive(
     from dsa110_contimg.storage.scratch import archive as archive_one
     from dsa110_contimg.storage.scratch_status import products_below
 
-    roots, limits = _roots(session, data_root, scratch_root), _limits(session, reserve, workers)
+    roots, limits = roots_of(session, data_root, scratch_root), _limits(session, reserve, workers)
     _each(
         session,
         [item for path in paths for item in products_below(roots.place(path))],
@@ -118,7 +118,7 @@ def clean(
     from dsa110_contimg.storage.scratch import clean as clean_one
     from dsa110_contimg.storage.scratch_status import products_below
 
-    roots, limits = _roots(session, data_root, scratch_root), _limits(session, None, workers)
+    roots, limits = roots_of(session, data_root, scratch_root), _limits(session, None, workers)
     _each(
         session,
         [item for path in paths for item in products_below(roots.place(path))],
@@ -141,12 +141,12 @@ def status(
     session = begin(ctx)
     from dsa110_contimg.storage.scratch_status import status as status_of
 
-    roots, limits = _roots(session, data_root, scratch_root), _limits(session, None, None)
+    roots, limits = roots_of(session, data_root, scratch_root), _limits(session, None, None)
     found = status_of(roots, limits.reserve_bytes, [roots.place(path) for path in paths or ()])
     if as_json:
         emit_json(found)
         return
-    _print_status(session, found)
+    _print_status(found)
 
 
 @app.command("list")
@@ -162,7 +162,7 @@ def list_entries(
     session = begin(ctx)
     from dsa110_contimg.storage.scratch_status import listing
 
-    roots = _roots(session, data_root, scratch_root)
+    roots = roots_of(session, data_root, scratch_root)
     found = [
         item for place in ([roots.place(path) for path in paths] if paths else [None]) for item in listing(roots, place)
     ]
@@ -177,18 +177,14 @@ def list_entries(
         )
 
 
-def scratch_root_of(session: Session, given: Path | None = None) -> Path:
-    """Say where the scratch root is: as given, ``$SCRATCH_ROOT``, ``paths.scratch``, or ``/scratch/dsa110-contimg``."""
-    from dsa110_contimg.storage.scratch_roots import DEFAULT_SCRATCH_ROOT
+def roots_of(session: Session, data: Path | None = None, scratch: Path | None = None) -> Roots:
+    """Say where the roots are: as given, by the environment, by the settings, or the observatory's."""
+    from dsa110_contimg.storage.scratch_roots import DEFAULT_SCRATCH_ROOT, Roots
 
-    return given or _from_environment("SCRATCH_ROOT") or session.settings.paths.scratch or DEFAULT_SCRATCH_ROOT
-
-
-def _roots(session: Session, data: Path | None, scratch: Path | None) -> Roots:
-    from dsa110_contimg.storage.scratch_roots import Roots
-
-    data = data or _from_environment("DATA_ROOT") or session.settings.scratch.data_root
-    return Roots(data.absolute(), scratch_root_of(session, scratch).absolute())
+    settings = session.settings
+    data = data or _from_environment("DATA_ROOT") or settings.scratch.data_root
+    scratch = scratch or _from_environment("SCRATCH_ROOT") or settings.paths.scratch or DEFAULT_SCRATCH_ROOT
+    return Roots(data.absolute(), scratch.absolute())
 
 
 def _from_environment(variable: str) -> Path | None:
@@ -250,10 +246,7 @@ def _sentence(done: Done, *, dry_run: bool) -> str:
     return text + ")"
 
 
-def _print_status(session: Session, found: ScratchStatus) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
+def _print_status(found: ScratchStatus) -> None:
     from dsa110_contimg.config.logs import human_bytes
 
     for name, space in (("data root", found.data), ("scratch root", found.scratch), ("root file system", found.root)):
@@ -267,29 +260,26 @@ def _print_status(session: Session, found: ScratchStatus) -> None:
         )
     if found.root.free_bytes is not None and found.root.free_bytes < found.reserve_bytes:
         typer.echo(f"the root file system has less than the {human_bytes(found.reserve_bytes)} that are to stay free")
-    table = Table("product", "state", "size", "files", "staged", "archived", "remarks", box=None)
     for item in found.products:
-        table.add_row(
-            escape(item.path),
-            item.state.value,
-            human_bytes(item.size_bytes),
-            str(item.n_files),
-            item.staged_utc,
-            item.archived_utc,
-            escape(_remarks(item)),
-        )
-    session.output.print(table if found.products else "nothing is staged")
+        size = f"{human_bytes(item.size_bytes)}, {item.n_files} files"
+        typer.echo(f"{item.state.value:10s} {item.path} ({size})" + "".join(f"; {text}" for text in _remarks(item)))
+    if not found.products:
+        typer.echo("nothing is staged")
 
 
-def _remarks(item: Staged) -> str:
+def _remarks(item: Staged) -> list[str]:
     remarks = []
+    if item.staged_utc:
+        remarks.append(f"staged {item.staged_utc}")
+    if item.archived_utc:
+        remarks.append(f"archived {item.archived_utc}")
     if item.changed:
         remarks.append(f"{len(item.changed)} changed, as {item.changed[0]}")
     if item.behind:
         remarks.append("the archive has changed since")
     if item.at_work:
         remarks.append("a command is at work")
-    return "; ".join(remarks)
+    return remarks
 
 
 @contextmanager

@@ -64,7 +64,8 @@ def _statement(key: str, value: object) -> str:
 
 
 def _literal(value: Any) -> str:
-    """Write a value; JSON's strings, numbers, booleans and lists of them are TOML's, its objects are not."""
+    """Write a value; JSON's strings, numbers, booleans and lists of them are TOML's, its objects and null are not."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)} = {_literal(item)}" for key, item in value.items()) + "}"
+        given = {json.dumps(key): _literal(item) for key, item in value.items() if item is not None}
+        return "{" + ", ".join(f"{key} = {text}" for key, text in given.items()) + "}"
     return json.dumps(value, ensure_ascii=False)

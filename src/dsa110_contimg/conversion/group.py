@@ -21,6 +21,7 @@ from dsa110_contimg.ms.description import OBSERVE_TARGET
 from dsa110_contimg.ms.writing import reserve_room, table_errors
 from dsa110_contimg.naming import group_id_from_mjd, ms_name, parse_subband_name
 from dsa110_contimg.storage.publish import partial_directory, publish, require_writable
+from dsa110_contimg.storage.room import require_free
 from dsa110_contimg.telescope.earth import earth_orientation, warn_if_stale
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ class ConversionOptions:
     overwrite : bool
         Whether a good Measurement Set that is there already is replaced.
     scratch : Path, optional
-        Fast disk on which Measurement Sets are written before they are moved to their place.
+        Fast disk on which Measurement Sets are written and validated before they are moved to their place.
+    reserve_bytes : int
+        What has to stay free on the root file system, if the scratch disk or the output is on it [bytes].
     calibrator : CalibratorModel, optional
         Makes ``<group>_<calibrator>.ms``, with MODEL_DATA; the phase centre should be the model's. See
         `calibrators.convert_calibrator_groups`.
@@ -71,6 +74,7 @@ class ConversionOptions:
     averaging: Averaging = Averaging()
     overwrite: bool = False
     scratch: Path | None = None
+    reserve_bytes: int = 0
     calibrator: CalibratorModel | None = None
 
     def __post_init__(self) -> None:
@@ -222,6 +226,10 @@ def _convert(
     )
     if options.averaging.is_on:
         _state_smearing(group_id, plan)
+    bytes_in = sum(h.size_bytes for h in checked.headers.values())
+    if options.reserve_bytes:
+        for directory in {options.scratch or final.parent, final.parent}:
+            require_free(directory, bytes_in, options.reserve_bytes)
     with partial_directory(options.scratch or final.parent, group_id) as partial:
         product = partial / final.name
         columns = ["DATA", "FLAG", "WEIGHT_SPECTRUM", *(["MODEL_DATA"] if options.calibrator else [])]
@@ -247,9 +255,10 @@ def _convert(
                 product, Provenance(group_id, plan, written, set_aside, missing, options, time.monotonic() - started)
             )
         bytes_out = sum(file.stat().st_size for file in product.rglob("*") if file.is_file())
+        if options.scratch is not None:
+            check_ms(product)
         # What stands there by now is broken, or to be overwritten.
         publish(product, final, replace=options.overwrite or (final.exists() and not is_good_ms(final)))
-    bytes_in = sum(h.size_bytes for h in checked.headers.values())
     seconds = time.monotonic() - started
     outcome: Literal["complete", "partial"] = "partial" if missing else "complete"
     return ConvertedMs(group_id, final, outcome, missing, set_aside, seconds, bytes_in, bytes_out)

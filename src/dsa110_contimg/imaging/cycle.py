@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dsa110_contimg.errors import ImagingError
+from dsa110_contimg.errors import ImagingError, UsageError
 from dsa110_contimg.imaging.deconvolution import Deconvolver
 from dsa110_contimg.imaging.drift import REFERENCE_HZ, drifting_beam
 from dsa110_contimg.imaging.gridding import Gridder
-from dsa110_contimg.imaging.imaged import BandImage, Cycle, Imaged, Taken
+from dsa110_contimg.imaging.imaged import BandImage, Begun, Cycle, Imaged, Left, Taken
 from dsa110_contimg.imaging.prediction import Band, Remainder, psf_image
 from dsa110_contimg.imaging.primary_beam import NO_BEAM, average_power
 from dsa110_contimg.imaging.psf import fit_beam
 from dsa110_contimg.imaging.restore import restore
-from dsa110_contimg.imaging.weighting import apply_weighting
-from dsa110_contimg.imaging.widths import sample_widths
+from dsa110_contimg.imaging.weighting import Weighting, apply_weighting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from dsa110_contimg.imaging.samples import Samples
     from dsa110_contimg.telescope.beams import BeamModel
 
-__all__ = ["BandImage", "Cycle", "Imaged", "Taken", "make_image"]
+__all__ = ["BandImage", "Begun", "Cycle", "Imaged", "begin_part", "make_image"]
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +56,7 @@ def make_image(
     settings: ImageSettings,
     *,
     mask: NDArray[np.bool_] | None = None,
-    start: Sequence[Taken] = (),
+    begun: Begun | None = None,
     beam: BeamModel,
 ) -> Imaged:
     """Image samples: weigh, grid, and clean in major cycles.
@@ -74,8 +73,8 @@ def make_image(
         Weighting, cleaning, sub-bands, drift.
     mask : (N, N) bool ndarray, optional
         Where components are allowed from the beginning.
-    start : sequence of Taken, optional
-        What was taken out of the visibilities already, when they were part of others: it is in the model, too.
+    begun : Begun, optional
+        What is known of the visibilities, if they were imaged already as a part of others: see `begin_part`.
     beam : BeamModel
         The primary beam.
 
@@ -87,7 +86,7 @@ def make_image(
         The pixels are too large for the beam to be fitted.
     """
     began = time.perf_counter()
-    weighting = apply_weighting(samples, grid, settings)
+    weighting = apply_weighting(samples, grid, settings) if begun is None else _kept(samples, begun.weights, settings)
     weights = weighting.weights
     by_channel = weights.sum(axis=0, dtype=np.float64)
     total = float(by_channel.sum())
@@ -102,10 +101,14 @@ def make_image(
     pb = average_power(observation, beam, grid, samples, weights)
     bands = _bands(samples, weights, observation, grid, settings, beam)
     shares = np.array([band.sum_weights for band in bands]) / total
-    psfs = np.array([psf_image(band, coarse) for band in bands])
-    models = np.array([_seen_in(band, start, grid) for band in bands])
+    models = np.array([_seen_in(band, () if begun is None else begun.taken, grid) for band in bands])
     left = [Remainder(band, gridder, model) for band, model in zip(bands, models, strict=True)]
-    residuals = np.array([each.image(coarse.epsilon if settings.iterations else gridder.epsilon) for each in left])
+    if begun is None or begun.psf is None or begun.dirty is None:
+        psfs = np.array([psf_image(band, coarse) for band in bands])
+        residuals = np.array([each.image(coarse.epsilon if settings.iterations else gridder.epsilon) for each in left])
+    else:
+        psfs, residuals = begun.psf[None], begun.dirty[None].copy()
+    dirty = _mean(residuals, shares).copy()
     psf = _mean(psfs, shares)
     restoring = fit_beam(psf, grid.cell_rad)
     deconvolver = Deconvolver(
@@ -133,9 +136,13 @@ def make_image(
         diverged=diverged,
         weighting=dict(weighting.facts),
         seconds=time.perf_counter() - began,
-        taken=tuple(
-            Taken(float(band.freq_hz[0]), float(band.freq_hz[-1]), model, _mean_power(band, grid))
-            for band, model in zip(bands, models, strict=True)
+        left=Left(
+            tuple(
+                Taken(float(band.samples.freq_hz[0]), float(band.samples.freq_hz[-1]), model, _mean_power(band, grid))
+                for band, model in zip(bands, models, strict=True)
+            ),
+            weights,
+            dirty,
         ),
     )
 
@@ -185,6 +192,51 @@ def _clean(
     return tuple(cycles), False
 
 
+def begin_part(whole: Imaged, channels: slice, other: Imaged | None = None) -> Begun:
+    """Say what is known of some channels of samples of which all were imaged.
+
+    Parameters
+    ----------
+    whole : Imaged
+        All of them.
+    channels : slice
+        The part.
+    other : Imaged, optional
+        The rest of them, if it was imaged since; it was begun in this way, too.
+
+    Raises
+    ------
+    UsageError
+        The image was made by another program.
+    """
+    if whole.left is None or (other is not None and other.left is None):
+        raise UsageError("a part of the band of an image that was not made here cannot be imaged")
+    weights = np.ascontiguousarray(whole.left.weights[:, channels])
+    begun = Begun(whole.left.taken, weights)
+    total = float(weights.sum(dtype=np.float64))
+    if other is None or other.left is None or total <= 0.0:
+        return begun
+    all_of, less = np.float32(1.0 + other.sum_weights / total), np.float32(other.sum_weights / total)
+    return begun._replace(
+        psf=all_of * whole.psf - less * other.psf, dirty=all_of * whole.residual - less * other.left.dirty
+    )
+
+
+def _kept(samples: Samples, weights: NDArray[np.float32], settings: ImageSettings) -> Weighting:
+    """Keep weights that were found for more than these samples, and say what the noise is with them."""
+    good = samples.weights > 0.0
+    squares = float(np.sum(weights[good] ** 2 / samples.weights[good], dtype=np.float64))
+    total = float(weights.sum(dtype=np.float64))
+    facts = {
+        "weighting": settings.weighting,
+        "robust": settings.robust if settings.weighting == "briggs" else None,
+        "taper_arcsec": settings.taper_arcsec,
+        "samples": int(np.count_nonzero(weights)),
+        "thermal_jy": float(np.sqrt(squares) / total) if total > 0.0 else None,
+    }
+    return Weighting(weights, facts)
+
+
 def _coarse(settings: ImageSettings) -> float:
     """Accuracy of images from which something is taken still, or of which little is left."""
     return min(_COARSER * settings.epsilon, _COARSEST)
@@ -217,15 +269,12 @@ def _bands(
         mean = float(by_channel @ spectrum / by_channel.sum())
         bands.append(
             Band(
-                here.uvw_m,
-                here.freq_hz,
-                here.visibilities,
+                here,
                 inside,
                 float(by_channel.sum()),
                 drift,
                 (spectrum / mean).astype(np.float32),
                 mean,
-                sample_widths(here, inside),
             )
         )
     return bands
@@ -242,7 +291,7 @@ def _seen_in(band: Band, start: Sequence[Taken], grid: Grid) -> NDArray[np.float
     """Give the models that were taken out of a band, and of more perhaps, as they appear in it, (N, N) [Jy]."""
     seen = np.zeros((grid.n_pixels,) * 2, dtype=np.float32)
     for taken in start:
-        inside = (band.freq_hz >= taken.lowest_hz) & (band.freq_hz <= taken.highest_hz)
+        inside = (band.samples.freq_hz >= taken.lowest_hz) & (band.samples.freq_hz <= taken.highest_hz)
         share = float(band.weights[:, inside].sum(dtype=np.float64)) / band.sum_weights
         ratio = np.ones_like(seen)
         np.divide(_mean_power(band, grid), taken.mean, out=ratio, where=taken.mean > NO_BEAM * float(taken.mean.max()))
@@ -251,7 +300,7 @@ def _seen_in(band: Band, start: Sequence[Taken], grid: Grid) -> NDArray[np.float
 
 
 def _edges_hz(bands: list[Band], width_hz: float) -> NDArray[np.float64]:
-    return np.array([[band.freq_hz.min() - width_hz / 2, band.freq_hz.max() + width_hz / 2] for band in bands])
+    return np.array([band.samples.freq_hz[[0, -1]] + np.array([-0.5, 0.5]) * width_hz for band in bands])
 
 
 def _band_images(
@@ -271,7 +320,7 @@ def _band_images(
         beam = fit_beam(psf, grid.cell_rad)
         made.append(
             BandImage(
-                float(by_channel @ band.freq_hz / by_channel.sum()),
+                float(by_channel @ band.samples.freq_hz / by_channel.sum()),
                 float(np.count_nonzero(by_channel) * width_hz),
                 restore(model, residual, beam, grid.cell_rad, threads=threads),
                 residual,

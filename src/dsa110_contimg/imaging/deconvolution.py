@@ -4,8 +4,8 @@ Cleaning has two phases (Offringa & Smirnov 2017, section 2.3). First components
 out of the local noise (`auto_mask`); then also deeper, where there are components already (`auto_threshold`). The
 second phase begins when the first reached its threshold, and ends when the noise has stopped falling: sidelobes of
 bright sources pass for noise in the beginning, and what they hide is found as soon as it stands out. Sidelobes pass
-for sources, too: what is faint leaves the model once, when the second phase begins, and comes back if it stands out
-of the true residual. A mask that is given (a seed) is cleaned deep from the beginning. A major cycle has one
+for sources, too: what is faint leaves the model when the mask is made, or grows, and comes back if it stands out of
+the true residual. A mask that is given (a seed) is cleaned deep from the beginning. A major cycle has one
 threshold: deeper ones wait for true residuals.
 """
 
@@ -48,14 +48,15 @@ _DEEPEST = 1e-6
 _DIVERGED = 1.2
 _FAR = 2.0
 # Whether it does is looked at after so many iterations.
-_WATCHED = 4000
+_WATCHED = 8000
 # Until it is known where sources are, no major cycle goes deeper than this part of its peak's highest sidelobe: the PSF
 # is not the same all over the image, and what is wrong with a sidelobe is no source. After a divergence: than that.
 _SIDELOBE, _SURE_SIDELOBE = 0.3, 1.2
 # The main lobe is above this level, and reaches so many beams further.
 _LOBE, _SKIRT_BEAMS = 0.35, 1.0
-# What was found before sidelobes were gone stays only if it is so many times the noise.
-_CERTAIN = 8.0
+# What was found before sidelobes were gone stays only if it is so many times the noise, and what is found later if it
+# is so many times, after it was cleaned to the threshold.
+_CERTAIN, _LIKELY = 8.0, 4.0
 # radler convolves in an image that is so much wider; nothing may come around its edges to where components are.
 _RADLER_PADDING, _ROOM = 1.1, 1.5
 # Of the thresholds in one major cycle: the percentile that stands for the lowest, and how many times higher others are.
@@ -158,7 +159,7 @@ class Deconvolver:
         above = self._above(residuals, thresholds)
         doubted = False
         if not above.any() and not self.masked:
-            doubted = self._close_mask(models, noise)
+            doubted = self._close_mask(models, noise, _CERTAIN)
             thresholds = self._thresholds(noise)
             above = self._above(residuals, thresholds)
         if not above.any():
@@ -192,27 +193,29 @@ class Deconvolver:
         """Decide what follows when all that stood out of the noise is gone: less noise, a mask, or the end."""
         quieter = self._noise(residuals)
         if not self.masked:
-            doubted = self._close_mask(models, quieter)
+            doubted = self._close_mask(models, quieter, _CERTAIN)
             return doubted or bool(self._above(residuals, self._thresholds(quieter)).any())
         if self._components is not None:
-            before, self._components = self._components, self._found(models, quieter)
+            before = self._components
+            self._close_mask(models, quieter, _LIKELY)
             fresh = self._components & ~before
             if np.any(np.abs(self._joined(residuals)[fresh]) > self._thresholds(quieter)[fresh]):
                 return True
         some = np.s_[::_NOISE_STEP, ::_NOISE_STEP]
         return bool(np.median(quieter[some]) < _QUIETER * np.median(noise[some]))
 
-    def _close_mask(self, models: NDArray[np.float32], noise: NDArray[np.float32]) -> bool:
-        """Begin the second phase; tell whether components were taken back.
+    def _close_mask(self, models: NDArray[np.float32], noise: NDArray[np.float32], sigma: float) -> bool:
+        """Take back what is less than so many times the noise, and let the rest be the mask; tell whether any was.
 
-        While sidelobes were high some passed for sources. What is not certain leaves the model: if it is real, it
-        stands out of the next residual, too.
+        While sidelobes were high some passed for sources. What is real stands out of the next residual, too.
         """
         found = np.any(models != 0.0, axis=0)
         doubtful = np.zeros_like(found)
         if not self._settings.multiscale:
-            doubtful = found & (np.abs(self._restored(models)) <= _CERTAIN * noise)
-            models[:, doubtful] = 0.0
+            doubtful = found & (np.abs(self._restored(models)) <= sigma * noise)
+        if self._seed is not None:
+            doubtful &= ~self._seed
+        models[:, doubtful] = 0.0
         self._components = self._found(models, noise)
         return bool(doubtful.any())
 
@@ -268,7 +271,8 @@ class Deconvolver:
     ) -> None:
         """Let radler clean to these thresholds, in slices: one that diverges would go on for ever."""
         n_pixels = residuals.shape[-1]
-        n_room = _with_room(n_pixels)
+        # Where components are is known then, and what is around them is small: room would be three times the work.
+        n_room = n_pixels if self.masked or self._seed is not None else _with_room(n_pixels)
         wide = [_padded(images, n_room) for images in (self._psfs, residuals, models)]
         limits = _padded(thresholds, n_room, _NEVER)
         inside = _inside(n_pixels, n_room)
@@ -277,10 +281,13 @@ class Deconvolver:
         with tempfile.TemporaryDirectory(prefix="contimg-") as directory, printed_lines(log):
             path = Path(directory) / "thresholds.fits"
             fits.PrimaryHDU(limits).writeto(path)
+            watched = _WATCHED
             while self._iterations < self._settings.iterations:
-                most = min(_WATCHED, self._settings.iterations - self._iterations)
+                most = min(watched, self._settings.iterations - self._iterations)
                 done = self._slice(wide, path, most)
                 self._iterations += done
+                # To begin anew takes radler a second; one that goes well so far goes well for as long again.
+                watched *= 2
                 peak = float(np.max(np.abs(self._joined(wide[1][:, inside, inside])[is_open]), initial=0.0))
                 if done < most or not peak <= highest:  # so of NaN, too
                     break

@@ -59,6 +59,43 @@ class Taken(NamedTuple):
     mean: NDArray[np.float32]
 
 
+class Left(NamedTuple):
+    """What a part of the samples can be imaged from, when all of them were.
+
+    Attributes
+    ----------
+    taken : tuple of Taken
+        What is not in the samples any more; one, or one a sub-band.
+    weights : (N, C) float32
+        Imaging weights of the samples.
+    dirty : (N, N) float32
+        Image before anything was cleaned.
+    """
+
+    taken: tuple[Taken, ...]
+    weights: NDArray[np.float32]
+    dirty: NDArray[np.float32]
+
+
+class Begun(NamedTuple):
+    """What is known already of a part of visibilities that were imaged as a whole.
+
+    Attributes
+    ----------
+    taken : tuple of Taken
+        What was taken out of them: it is in the model, too.
+    weights : (N, C) float32
+        Their imaging weights.
+    psf, dirty : (N, N) float32, optional
+        Their PSF, and the image of what is left of them.
+    """
+
+    taken: tuple[Taken, ...]
+    weights: NDArray[np.float32]
+    psf: NDArray[np.float32] | None = None
+    dirty: NDArray[np.float32] | None = None
+
+
 class BandImage(NamedTuple):
     """The image of a sub-band.
 
@@ -120,8 +157,8 @@ class Imaged(NamedTuple):
         Facts about the weighting.
     seconds : float
         All of it took.
-    taken : tuple of Taken
-        What is not in the samples any more; one, or one a sub-band.
+    left : Left or None
+        For images of a part of the same samples; None if another program made this.
     """
 
     image: NDArray[np.float32]
@@ -142,4 +179,4 @@ class Imaged(NamedTuple):
     diverged: bool
     weighting: dict[str, object]
     seconds: float
-    taken: tuple[Taken, ...] = ()
+    left: Left | None = None

@@ -2,47 +2,41 @@
 
 The model is degridded and subtracted in place, piece by piece: there is no second copy of the visibilities. When it
 grows, only what is new of it is degridded, so that faint additions need little accuracy. It drifts through the beam as
-far as that matters.
+far as that matters, and is seen by samples that are wide in frequency and time.
 """
 
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dsa110_contimg.imaging.widths import N_IMAGES
+from dsa110_contimg.imaging.prediction_kernels import subtract_wide
+from dsa110_contimg.imaging.widths import Widths, sample_widths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from dsa110_contimg.imaging.drift import DriftingBeam, Modes
     from dsa110_contimg.imaging.gridding import Gridder
-    from dsa110_contimg.imaging.widths import Widths
+    from dsa110_contimg.imaging.samples import Samples
 
 # The most memory for predicted visibilities [bytes]. Each piece costs the Fourier transforms of its own w planes.
 _PIECE_BYTES = 128 << 20
 # What matters little is degridded less accurately, but not less than this.
 _COARSEST = 1e-2
 _TINY_JY = 1e-30
-# Of what may be wrong beside a source, so much may be wrong of the source itself: its sidelobes are so high.
-_OF_ITSELF = 0.05
 
 
 class Band(NamedTuple):
-    """The samples of one image, views of a part of the channels: N rows, C channels.
+    """What one image is made of: N rows, C channels.
 
     Attributes
     ----------
-    uvw_m : (N, 3) float64
-        [m].
-    freq_hz : (C,) float64
-        [Hz].
-    visibilities : (N, C) complex64
-        [Jy]. Models are taken out of them in place.
+    samples : Samples
+        Views of a part of the channels. Models are taken out of the visibilities in place.
     weights : (N, C) float32
         Imaging weights.
     sum_weights : float
@@ -53,24 +47,19 @@ class Band(NamedTuple):
         Of a model that is the same at all times, over its mean.
     mean_spectrum : float
         That mean.
-    widths : Widths or None
-        How wide the samples are that were averaged; None: not at all.
     """
 
-    uvw_m: NDArray[np.float64]
-    freq_hz: NDArray[np.float64]
-    visibilities: NDArray[np.complex64]
+    samples: Samples
     weights: NDArray[np.float32]
     sum_weights: float
     drift: DriftingBeam | None
     spectrum: NDArray[np.float32]
     mean_spectrum: float
-    widths: Widths | None = None
 
 
 def psf_image(band: Band, gridder: Gridder) -> NDArray[np.float32]:
     """Image of a source of 1 Jy at the phase centre, (N, N) [1/beam]."""
-    pixels = gridder.psf(band.uvw_m, band.freq_hz, band.weights)
+    pixels = gridder.psf(band.samples.uvw_m, band.samples.freq_hz, band.weights)
     middle = gridder.grid.n_pixels // 2
     pixels /= pixels[middle, middle]
     return pixels
@@ -103,16 +92,14 @@ class Remainder:
         # The model that is gone in all modes, and in those that were brought further.
         self._first = self._weighed(taken)
         self._taken: dict[int, _Model] = {}
-        # And the one of which it was heeded what averaging takes from it.
-        self._smeared = taken.copy()
+        self._pieces = _pieces(band)
         self._strongest_jy = 0.0
 
     def image(self, epsilon: float) -> NDArray[np.float32]:
         """Make the image of what is left, (N, N) [Jy/beam], with this accuracy."""
-        band = self.band
-        gridder = self._gridder._replace(epsilon=epsilon)
-        pixels = gridder.image(band.uvw_m, band.freq_hz, band.visibilities, band.weights)
-        pixels /= np.float32(band.sum_weights)
+        samples, gridder = self.band.samples, self._gridder._replace(epsilon=epsilon)
+        pixels = gridder.image(samples.uvw_m, samples.freq_hz, samples.visibilities, self.band.weights)
+        pixels /= np.float32(self.band.sum_weights)
         return pixels
 
     def take_out(self, model: NDArray[np.float32], tolerance_jy: float) -> int:
@@ -147,24 +134,7 @@ class Remainder:
                 accuracy = self._gridder.epsilon * self._strongest_jy / max(float(pending_jy[number]), _TINY_JY)
                 self._subtract(number, change, float(np.clip(accuracy, self._gridder.epsilon, _COARSEST)))
                 n_degridded += 1
-        return n_degridded + self._smear(model, _OF_ITSELF * tolerance_jy)
-
-    def _smear(self, model: NDArray[np.float32], tolerance_jy: float) -> int:
-        """Put back what averaging takes from a model, if it is more than that; the number of images degridded."""
-        band, grid = self.band, self._gridder.grid
-        change = model - self._smeared
-        if band.widths is None or band.widths.lost_jy(change, grid) <= tolerance_jy:
-            return 0
-        self._smeared = model.copy()
-        gridder = self._gridder._replace(epsilon=_COARSEST)
-        images = [band.widths.image(number, change, grid) for number in range(N_IMAGES)]
-        for piece in _pieces(band):
-            left = band.visibilities[piece]
-            for number, image in enumerate(images):
-                predicted = gridder.visibilities(image, band.uvw_m[piece], band.freq_hz)
-                predicted *= band.widths.factor(number, piece)
-                left -= predicted
-        return N_IMAGES
+        return n_degridded
 
     def _weighed(self, model: NDArray[np.float32]) -> _Model:
         drift = self.band.drift
@@ -183,30 +153,40 @@ class Remainder:
 
     def _subtract(self, number: int, change: NDArray[np.float32], epsilon: float) -> None:
         """Degrid a mode of the change of a model, and subtract it."""
-        band, gridder = self.band, self._gridder._replace(epsilon=epsilon)
-        image, factor = change, band.spectrum[None]
+        samples, gridder = self.band.samples, self._gridder._replace(epsilon=epsilon)
+        image, factor = change, self.band.spectrum[None]
         if self._modes is not None:
             image, factor = self._modes.image(number, change), self._modes.factor(number)
-        for piece in _pieces(band):
-            predicted = gridder.visibilities(image, band.uvw_m[piece], band.freq_hz)
-            left = band.visibilities[piece]
-            for rows, of_rows in zip(_integrations(band, piece), factor, strict=True):
-                predicted[rows] *= of_rows
-                left[rows] -= predicted[rows]
+        with ThreadPoolExecutor(gridder.threads) as pool:
+            for piece in self._pieces:
+                predicted = gridder.visibilities(image, samples.uvw_m[piece.rows], samples.freq_hz)
+                left, (rows, parts, by_channel) = samples.visibilities[piece.rows], piece.widths
+                edges = np.linspace(0, len(left), gridder.threads + 1).astype(int).tolist()
+                tasks = [
+                    pool.submit(
+                        subtract_wide, predicted, factor, piece.time, rows, parts, by_channel, first, last, left
+                    )
+                    for first, last in itertools.pairwise(edges)
+                ]
+                for task in tasks:
+                    task.result()
 
 
-def _integrations(band: Band, piece: slice) -> list[slice]:
-    """Rows of each integration within a piece, counted from its beginning; all in one if the beam stands still."""
-    if band.drift is None:
-        return [slice(0, piece.stop - piece.start)]
-    edges = np.clip(band.drift.edges, piece.start, piece.stop) - piece.start
-    return [slice(int(start), int(stop)) for start, stop in itertools.pairwise(edges)]
+class _Piece(NamedTuple):
+    """Rows that are predicted at once, the integration of each, and how wide they are."""
+
+    rows: slice
+    time: NDArray[np.int64]
+    widths: Widths
 
 
-def _pieces(band: Band) -> Iterator[slice]:
+def _pieces(band: Band) -> list[_Piece]:
     """Cut the rows in the fewest even pieces that are not too large."""
-    n_rows, n_channels = band.visibilities.shape
+    n_rows, n_channels = band.weights.shape
+    time = np.zeros(n_rows, np.int64)
+    if band.drift is not None:
+        time = np.repeat(np.arange(len(band.drift.edges) - 1), np.diff(band.drift.edges))
     n_pieces = -(-n_rows * n_channels * np.dtype(np.complex64).itemsize // _PIECE_BYTES)
     edges = np.linspace(0, n_rows, n_pieces + 1).astype(int)
-    for start, stop in itertools.pairwise(edges):
-        yield slice(int(start), int(stop))
+    pieces = [slice(int(start), int(stop)) for start, stop in itertools.pairwise(edges)]
+    return [_Piece(rows, time[rows], sample_widths(band.samples, rows)) for rows in pieces]

@@ -110,15 +110,6 @@ def lattice_power(
     return directions_power(observation, beam, east, north, mjd, freq_hz)
 
 
-def drifting_power(
-    observation: Observation, beam: BeamModel, grid: Grid, mjd: float, freq_hz: float
-) -> NDArray[np.float32]:
-    """Power of the beam at one moment and frequency in every pixel, (N, N)."""
-    over = lattice(grid)
-    power = lattice_power(observation, beam, over, mjd, freq_hz)[0, 0]
-    return np.maximum(over.pixels(power), np.float32(0.0))
-
-
 def average_power(
     observation: Observation, beam: BeamModel, grid: Grid, samples: Samples, weights: NDArray[np.float32]
 ) -> NDArray[np.float32]:

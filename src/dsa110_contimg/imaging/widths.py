@@ -1,14 +1,12 @@
 """What averaging takes from a model: its visibilities are those of samples that are wide in frequency and in time.
 
-Across f channels of which the mean is taken, and n integrations, a source at (l, m) turns the phase of a visibility,
-and keeps, to second order,
+The mean of f channels, or of n integrations, of a smooth function V is to second order (Euler-Maclaurin)
 
-    1 - pi^2/6 [(1 - 1/f^2) (B/c)^2 (u l + v m)^2 + (n + 1)/(n - 1) (nu/c)^2 (u' l + v' m)^2]
+    V + (f^2 - 1) / 24 d^2 V'',
 
-of its amplitude: B is the width of the f channels, (u', v') how far the baseline moved from the first integration to
-the last (Bridle and Schwab 1999, in Synthesis Imaging in Radio Astronomy II, ASP 180, 371; n - 1 is left out, as it is
-a hundredth of l). So what is missing are the visibilities of three images, l^2, l m and m^2 times the model, each times
-a factor of its own. They are less than a hundredth of the model's: little accuracy will do.
+where d is the distance from one to the next. What is predicted in the middle of every sample tells V'' by itself, from
+the samples beside it, so that nothing more is degridded for it. Along frequency these are the neighbouring channels,
+along time the rows of the same baseline; at its ends V'' is extrapolated from within.
 """
 
 from __future__ import annotations
@@ -17,92 +15,107 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dsa110_contimg.imaging.grid import Grid
     from dsa110_contimg.imaging.samples import Samples
 
-#: Images that are degridded for it.
-N_IMAGES = 3
-# Components in squares of so many pixels are one source, when it is told how much it loses.
-_TOGETHER = 8
-_THIRD_HALF = np.pi**2 / 6
+# Samples of which V'' is made.
+_POINTS = 4
+_FEWEST = 3
 
 
 class Widths(NamedTuple):
-    """How wide N rows of C channels are.
+    """Of N rows, how what is predicted beside them is added to what is predicted for them.
 
     Attributes
     ----------
-    by_channel : (N, 3) float64
-        Squares and product of u and v, times that of the width of a channel: (u^2, 2 u v, v^2) B^2 (1 - 1/f^2) / c^2.
-    by_time : (N, 3) float64
-        The same of how far they moved, (u'^2, 2 u' v', v'^2) (n + 1) / (n - 1) / c^2 [s^2].
-    freq_hz : (C,) float64
-        [Hz].
-    mean : float
-        Of a source at a distance of 1 (as a direction cosine), how much is lost in the mean over the weights.
+    rows : (N, K) int64
+        Rows of the same baseline, nearest in time; K is 0 if no integrations were averaged.
+    parts : (N, K) float32
+        How much of each is added.
+    by_channel : float
+        How much of the second difference along channels is added, where there are four of them at least.
     """
 
-    by_channel: NDArray[np.float64]
-    by_time: NDArray[np.float64]
-    freq_hz: NDArray[np.float64]
-    mean: float
-
-    def image(self, number: int, model: NDArray[np.float32], grid: Grid) -> NDArray[np.float32]:
-        """Give the first, second or third image that is degridded, l^2, l m or m^2 times the model (N, N) [Jy]."""
-        along = grid.offsets.astype(np.float32)
-        m, l = along[:, None], -along  # noqa: E741 - the direction cosine
-        return model * (l * l, l * m, m * m)[number]
-
-    def factor(self, number: int, rows: slice) -> NDArray[np.float32]:
-        """What the visibilities of that image are multiplied by in some rows and all channels."""
-        lost = self.by_channel[rows, number, None] + self.by_time[rows, number, None] * self.freq_hz**2
-        return (-_THIRD_HALF * lost).astype(np.float32)
-
-    def lost_jy(self, model: NDArray[np.float32], grid: Grid) -> float:
-        """Tell about how much is lost of the source of a model that loses most [Jy]."""
-        along = grid.offsets.astype(np.float32)
-        far = model * (along[:, None] ** 2 + along**2)
-        first = np.arange(0, grid.n_pixels, _TOGETHER)
-        return self.mean * float(np.abs(np.add.reduceat(np.add.reduceat(far, first, axis=0), first, axis=1)).max())
+    rows: NDArray[np.int64]
+    parts: NDArray[np.float32]
+    by_channel: float
 
 
-def sample_widths(samples: Samples, weights: NDArray[np.float32]) -> Widths | None:
-    """Say how wide samples are.
+def no_widths(n_rows: int) -> Widths:
+    """Nothing is added to rows that were not averaged."""
+    return Widths(np.empty((n_rows, 0), np.int64), np.empty((n_rows, 0), np.float32), 0.0)
+
+
+def sample_widths(samples: Samples, piece: slice) -> Widths:
+    """Say how wide some of the rows of samples are, of which no others are predicted together.
 
     Parameters
     ----------
     samples : Samples
-        N rows, C channels.
-    weights : (N, C) float32
-        Imaging weights, not all of them 0.
-
-    Returns
-    -------
-    Widths or None
-        None if nothing was averaged, or it is not known what.
+        N rows in the order of time, C channels.
+    piece : slice
+        Some of their rows; those of the result are counted from its beginning.
     """
+    n_rows = piece.stop - piece.start
     extent = samples.extent
-    if extent is None or (extent.channels == 1 and not (extent.times > 1).any()):
-        return None
-    width = samples.channel_width_hz**2 * (1 - 1 / extent.channels**2)
-    several = extent.times > 1
-    stretch = np.where(several, (extent.times + 1) / np.where(several, extent.times - 1, 1), 0.0)
-    by_channel = _products(samples.uvw_m) * (width / SPEED_OF_LIGHT**2)
-    by_time = _products(extent.span_m) * (stretch / SPEED_OF_LIGHT**2)[:, None]
-    total = weights.sum(dtype=np.float64)
-    by_row = weights.sum(axis=1, dtype=np.float64) / total
-    in_time = (weights @ (samples.freq_hz**2).astype(np.float32)).astype(np.float64) / total
-    # In the mean over directions, (u l + v m)^2 is half of the product of the squares.
-    mean = _THIRD_HALF / 2 * float((by_row @ by_channel + in_time @ by_time)[[0, 2]].sum())
-    return Widths(by_channel, by_time, samples.freq_hz, mean)
+    if extent is None:
+        return no_widths(n_rows)
+    by_channel = (1.0 - 1.0 / extent.channels**2) / 24.0
+    times = extent.times[piece]
+    if not (times > 1).any():
+        return no_widths(n_rows)._replace(by_channel=by_channel)
+    mjd = samples.mjd[piece]
+    baseline = samples.antenna1[piece].astype(np.int64) * (int(samples.antenna2.max()) + 1) + samples.antenna2[piece]
+    order = np.lexsort((mjd, baseline))
+    rows, parts = _second_derivative(baseline[order], mjd[order])
+    in_order = times[order]
+    interval = _interval(baseline[order], mjd[order], in_order)
+    parts *= ((in_order**2 - 1) * (interval**2 / 24.0))[:, None]
+    widths = Widths(np.empty_like(rows), np.empty(parts.shape, np.float32), by_channel)
+    widths.rows[order], widths.parts[order] = order[rows], parts
+    return widths
 
 
-def _products(uv_m: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(u^2, 2 u v, v^2) of each row, (N, 3)."""
-    u, v = uv_m[:, 0], uv_m[:, 1]
-    return np.column_stack([u * u, 2 * u * v, v * v])
+def _interval(baseline: NDArray[np.int64], mjd: NDArray[np.float64], times: NDArray[np.int64]) -> float:
+    """Distance of one integration to the next [d], of rows in the order of baselines and time."""
+    same = baseline[1:] == baseline[:-1]
+    if not same.any():
+        return 0.0
+    return float((np.diff(mjd) / (times[1:] + times[:-1]))[same].min() * 2.0)
+
+
+def _second_derivative(
+    baseline: NDArray[np.int64], mjd: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Say of which rows the second derivative at each is made, and of how much of them [1/d^2]; both (N, 4).
+
+    Rows are in the order of baselines and time.
+    """
+    n_rows = mjd.size
+    rows = np.repeat(np.arange(n_rows)[:, None], _POINTS, axis=1)
+    parts = np.zeros((n_rows, _POINTS))
+    begins = np.flatnonzero(np.concatenate([[True], baseline[1:] != baseline[:-1]]))
+    counts = np.diff(np.append(begins, n_rows))
+    begin, count = np.repeat(begins, counts), np.repeat(counts, counts)
+    at = np.arange(n_rows)
+    middle = np.flatnonzero((count >= _FEWEST) & (at > begin) & (at < begin + count - 1))
+    before, after = mjd[middle] - mjd[middle - 1], mjd[middle + 1] - mjd[middle]
+    low, high = 2.0 / (before * (before + after)), 2.0 / (after * (before + after))
+    rows[middle, :3] = middle[:, None] + [-1, 0, 1]
+    parts[middle, :3] = np.stack([low, -low - high, high], axis=1)
+    for ends, inward in ((begins, 1), (begins + counts - 1, -1)):
+        few, many = ends[counts == _FEWEST], ends[counts > _FEWEST]
+        rows[few], parts[few] = rows[few + inward], parts[few + inward]
+        # Extrapolated in a straight line from the two that are next.
+        one, two = many + inward, many + 2 * inward
+        share = (mjd[one] - mjd[many]) / (mjd[two] - mjd[one])
+        first, last = np.minimum(many, many + 3 * inward), np.arange(_POINTS)
+        rows[many] = first[:, None] + last
+        line = np.zeros((many.size, _POINTS))
+        offset = {1: (0, 1), -1: (1, 0)}[inward]
+        line[:, offset[0] : offset[0] + 3] += (1.0 + share)[:, None] * parts[one, :3]
+        line[:, offset[1] : offset[1] + 3] -= share[:, None] * parts[two, :3]
+        parts[many] = line
+    return rows, parts

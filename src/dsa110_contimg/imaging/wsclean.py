@@ -1,7 +1,7 @@
 """The external program WSClean as another engine, with options like ours: for comparison.
 
 It differs where it has no such option: its model does not drift through the beam, the noise that its thresholds are
-relative to is the same all over the image, and a seed confines its cleaning from the beginning.
+relative to is the same all over the image, and a seed confines its cleaning from the beginning, for good.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ import numpy as np
 from astropy.io import fits
 
 from dsa110_contimg.errors import ImagingError, MissingToolError, UnreadableFileError
-from dsa110_contimg.images.fits import RestoringBeam
+from dsa110_contimg.images.fits import ImageHeader, RestoringBeam
 from dsa110_contimg.imaging.cycle import BandImage, Cycle, Imaged
 from dsa110_contimg.imaging.primary_beam import average_power
 from dsa110_contimg.imaging.products import write_images
+from dsa110_contimg.imaging.psf import fit_beam
 from dsa110_contimg.imaging.samples import Samples
+from dsa110_contimg.imaging.seeding import seed_mask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from dsa110_contimg.imaging.observation import Observation
     from dsa110_contimg.imaging.products import Provenance
     from dsa110_contimg.telescope.beams import BeamModel
+    from dsa110_contimg.telescope.prediction import PointSources
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +54,7 @@ def run_wsclean(
     observation: Observation,
     beam: BeamModel,
     column: str = "DATA",
-    mask: NDArray[np.bool_] | None = None,
+    seed: PointSources | None = None,
 ) -> dict[str, Path]:
     """Image a Measurement Set with WSClean, and write the same products as our own engine.
 
@@ -73,8 +76,8 @@ def run_wsclean(
         The primary beam; its average takes all integrations and channels alike.
     column : str
         What is imaged.
-    mask : (N, N) bool ndarray, optional
-        Where components are allowed.
+    seed : PointSources, optional
+        Components are allowed where these are, and nowhere else.
 
     Returns
     -------
@@ -97,18 +100,54 @@ def run_wsclean(
         )
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix=".wsclean-", dir=directory) as room:
+        mask = None
+        if seed is not None:
+            mask = _mask(program, ms, Path(room), grid, settings, column, observation, seed)
         command = [program, *arguments(ms, Path(room), grid, settings, column, mask)]
-        log.info("%s", " ".join(command))
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        for line in done.stdout.splitlines():
-            log.debug("%s", line)
-        if done.returncode != 0:
-            said = " ".join((done.stderr + done.stdout).split("\n")[-_LAST_LINES:])
-            raise ImagingError(f"WSClean ended with status {done.returncode} ({said.strip()})", path=ms)
-        imaged = _imaged(Path(room), done.stdout, grid, settings, observation, beam)
+        imaged = _imaged(Path(room), _run(command, ms), grid, settings, observation, beam)
     imaged = imaged._replace(seconds=time.perf_counter() - began)
     figures = {"engine": {"program": "wsclean", "command": command}}
     return write_images(imaged, directory, stem, provenance, settings, figures=figures)
+
+
+def _run(command: list[str], ms: Path) -> str:
+    """Run WSClean; return what it said."""
+    log.info("%s", " ".join(command))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    for line in done.stdout.splitlines():
+        log.debug("%s", line)
+    if done.returncode != 0:
+        said = " ".join((done.stderr + done.stdout).split("\n")[-_LAST_LINES:])
+        raise ImagingError(f"WSClean ended with status {done.returncode} ({said.strip()})", path=ms)
+    return done.stdout
+
+
+def _mask(
+    program: str,
+    ms: Path,
+    room: Path,
+    grid: Grid,
+    settings: ImageSettings,
+    column: str,
+    observation: Observation,
+    seed: PointSources,
+) -> NDArray[np.bool_]:
+    """Mark known sources (N, N), each as large as the beam; for that WSClean makes the PSF first."""
+    plain = settings.model_copy(update={"channels_out": 1, "terms": 1})
+    *options, last = arguments(ms, room, grid, plain, column)
+    _run([program, *options, "-make-psf-only", last], ms)
+    psf, cards = _read(room, "psf")
+    seen = observation
+    band_hz = float(cards["CRVAL3"]), float(cards["CDELT3"])
+    times_mjd = seen.start_mjd, seen.middle_mjd, seen.end_mjd
+    cell_deg = float(np.degrees(grid.cell_rad))
+    header = ImageHeader(
+        seen.ra_deg, seen.dec_deg, cell_deg, *band_hz, *times_mjd, fit_beam(psf, grid.cell_rad), seen.telescope
+    )
+    mask = seed_mask(seed, header, psf.shape)
+    if not mask.any():
+        log.warning("no source of the seed is in the image: nothing is cleaned")
+    return mask
 
 
 def arguments(

@@ -14,7 +14,7 @@ from dsa110_contimg.catalogue.strips import reference_around
 from dsa110_contimg.catalogue.tables import read_sources
 from dsa110_contimg.errors import ImagingError, UsageError
 from dsa110_contimg.imaging.averaging import collect
-from dsa110_contimg.imaging.cycle import make_image
+from dsa110_contimg.imaging.cycle import begin_part, make_image
 from dsa110_contimg.imaging.field import choose_grid
 from dsa110_contimg.imaging.observation import observe
 from dsa110_contimg.imaging.outlier_subtraction import subtract_outliers
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from dsa110_contimg.calibration.solutions import Solutions
     from dsa110_contimg.config.settings import CatalogueSettings, ImageSettings
-    from dsa110_contimg.imaging.cycle import Imaged
     from dsa110_contimg.imaging.grid import Grid
+    from dsa110_contimg.imaging.imaged import Imaged
     from dsa110_contimg.imaging.observation import Observation
     from dsa110_contimg.imaging.samples import Samples
     from dsa110_contimg.ms.blocks import VisibilityBlock
@@ -192,6 +192,7 @@ def image_with_wsclean(
         observation=observation,
         beam=beam,
         column=source.column,
+        seed=None if settings.seed is None else read_sources(settings.seed),
     )
 
 
@@ -214,6 +215,7 @@ def _write_half_bands(
         return
     known = imaged.model != 0
     mask = known if mask is None else mask | known
+    lower: Imaged | None = None
     one_image = settings.model_copy(update={"channels_out": 1, "terms": 1, "major_cycles": 1})
     beam = beam_model(settings.beam)
     for band, part in ((Band.LOWER, slice(0, n_channels // 2)), (Band.UPPER, slice(n_channels // 2, n_channels))):
@@ -225,13 +227,14 @@ def _write_half_bands(
         if not half.weights.any():
             log.warning("%s: the %s half of the band has no good visibility: no image of it", place.stem, band)
             continue
+        begun = begin_part(imaged, part, lower)
         try:
-            made = make_image(
-                half, imaged.observation, imaged.grid, one_image, mask=mask, start=imaged.taken, beam=beam
-            )
+            made = make_image(half, imaged.observation, imaged.grid, one_image, mask=mask, begun=begun, beam=beam)
         except (ImagingError, UsageError) as why:
             log.warning("%s: no image of the %s half of the band: %s", place.stem, band, why)
             continue
+        if lower is None and band is Band.LOWER:
+            lower = made
         write_images(made, place.directory, f"{place.stem}-{band}", provenance, one_image, kinds=_HALF_BAND_KINDS)
 
 

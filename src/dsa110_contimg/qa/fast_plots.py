@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dsa110_contimg.errors import ContimgError, MeasurementSetError, SettingsError, UsageError
-from dsa110_contimg.naming import fast_plot_name
+from dsa110_contimg.naming import PlotKind, fast_plot_name
 from dsa110_contimg.storage.files import output_errors
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def make_fast_plots(
     *,
     columns: Sequence[str] | None = None,
     include_residual: bool = False,
+    kinds: Sequence[PlotKind | str] | None = None,
     workers: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[Path, ...]:
@@ -50,6 +51,8 @@ def make_fast_plots(
         Some of ``DATA``, ``CORRECTED_DATA`` and ``MODEL_DATA``; CORRECTED_DATA where there is one, else DATA.
     include_residual : bool
         Whether CORRECTED_DATA, or without it DATA, minus MODEL_DATA is drawn, too.
+    kinds : sequence of PlotKind, optional
+        What is drawn; everything.
     workers : int, optional
         Threads; one per core.
     progress : callable, optional
@@ -63,7 +66,7 @@ def make_fast_plots(
     Raises
     ------
     UsageError
-        No such column can be drawn.
+        There is no such column, or no such plot.
     MeasurementSetError
         It cannot be read, or has no such column.
     OutputError
@@ -72,9 +75,12 @@ def make_fast_plots(
     unknown = [name for name in columns or () if name not in COLUMNS]
     if unknown:
         raise UsageError(f"{unknown[0]!r} cannot be drawn", remedy=f"It is one of {', '.join(COLUMNS)}.")
+    unknown = [kind for kind in kinds or () if kind not in set(PlotKind)]
+    if unknown:
+        raise UsageError(f"there is no plot {unknown[0]!r}", remedy=f"It is one of {', '.join(PlotKind)}.")
     # Imported here: who only asks what there is, or what went wrong, needs none of it.
     from dsa110_contimg.qa.fast_plots_axes import read_axes
-    from dsa110_contimg.qa.fast_plots_figures import figures
+    from dsa110_contimg.qa.fast_plots_figures import COMMON, figures
     from dsa110_contimg.qa.fast_plots_reading import count_samples
 
     axes = read_axes(ms)
@@ -91,7 +97,8 @@ def make_fast_plots(
     for k, (column, model) in enumerate(wanted):
         begun, share = k / len(wanted), (1 - _DRAWING) / len(wanted)
         counts = count_samples(axes, column, model, workers, partial(_tell_part, tell, begun, share))
-        for kind, of, figure in figures(axes, counts, column, model, first=k == 0):
+        drawn = set(kinds or PlotKind) - (set(COMMON) if k else set())
+        for kind, of, figure in figures(axes, counts, column, model, drawn):
             path = output_dir / fast_plot_name(ms.resolve().name, kind, of)
             _write(figure, path)
             made.append(path)
@@ -136,6 +143,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="what is drawn; may be given again (CORRECTED_DATA where there is one, else DATA)",
     )
     parser.add_argument("--include-residual", action="store_true", help="CORRECTED_DATA or DATA minus MODEL_DATA, too")
+    parser.add_argument(
+        "--plot", action="append", choices=[kind.value for kind in PlotKind], help="draw this; may be given again (all)"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="one per core")
     parser.add_argument("--json", action="store_true", help="print the list of pictures as JSON")
     given = parser.parse_args(arguments)
@@ -153,6 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given.output_dir or plots_directory(given.ms, paths.qa),
             columns=given.column,
             include_residual=given.include_residual,
+            kinds=given.plot,
             workers=given.threads,
         )
     except ContimgError as error:

@@ -42,6 +42,8 @@ class PlotAxes(NamedTuple):
         The Measurement Set.
     n_rows : int
         Its rows, in any order.
+    start_mjd : float
+        Start of the first integration [MJD, UTC].
     time_edges_mjd : (T + 1,) float64
         Edges of the bins of time [MJD, UTC].
     freq_edges_hz : (F + 1,) float64
@@ -70,6 +72,7 @@ class PlotAxes(NamedTuple):
 
     path: Path
     n_rows: int
+    start_mjd: float
     time_edges_mjd: NDArray[np.float64]
     freq_edges_hz: NDArray[np.float64]
     channels: Channels
@@ -89,9 +92,9 @@ class PlotAxes(NamedTuple):
     def title(self) -> str:
         """Group, or start of the data, and declination, for the top of a figure."""
         try:
-            group = group_id_from_mjd(float(self.time_edges_mjd[0])).replace("T", " ")
+            group = group_id_from_mjd(self.start_mjd).replace("T", " ")
         except NamingError:
-            group = f"MJD {self.time_edges_mjd[0]:.5f}"
+            group = f"MJD {self.start_mjd:.5f}"
         fields = f", {self.n_fields} phase centres" if self.n_fields > 1 else ""
         return f"{group} UTC, declination {self.dec_deg:+.2f}°{fields}"
 
@@ -172,6 +175,7 @@ def read_axes(ms: Path) -> PlotAxes:
     return PlotAxes(
         path=ms,
         n_rows=n_rows,
+        start_mjd=float(extent.times_s[0] - 0.5 * interval_s) / _DAYS,
         time_edges_mjd=_time_bins(extent.times_s, interval_s) / _DAYS,
         freq_edges_hz=freq_edges_hz,
         channels=Channels(

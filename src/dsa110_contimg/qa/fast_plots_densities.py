@@ -21,6 +21,7 @@ from dsa110_contimg.qa.fast_plots_style import (
     mark_subbands,
     name_panel,
     new_figure,
+    plain,
     say_nothing_there,
     stacked,
     time_axis,
@@ -72,7 +73,7 @@ def draw_amplitude(axes: PlotAxes, counts: Counts, shown: Shown, kind: PlotKind)
         f"Amplitude against {across.title}: {shown.name}",
         axes,
         "Cross-correlations, every unflagged sample. Lines: median, 5% and 95%."
-        + (f" {100 * below:.2g}% of the samples lie below the axis." if below else "")
+        + (f" {plain(100 * below, 2)}% of the samples lie below the axis." if below else "")
         + (" Metres: at mid-band." if kind is PlotKind.AMPLITUDE_UV else ""),
     )
     panels = stacked(figure, len(axes.polarizations))
@@ -87,8 +88,8 @@ def draw_amplitude(axes: PlotAxes, counts: Counts, shown: Shown, kind: PlotKind)
         log_axis(panel.yaxis)
         label(panel, y=f"amplitude [{shown.unit}]")
         name_panel(panel, name)
-        if not some.any():
-            say_nothing_there(panel, _why_empty(axes, kind))
+        if not some[:, 1:].any():
+            say_nothing_there(panel, "all are 0" if some.any() else _why_empty(axes, kind))
     colour_bar(figure, image, "samples in a cell")
     _finish(panels, axes, across)
     return figure
@@ -120,7 +121,7 @@ def draw_phase(axes: PlotAxes, counts: Counts, shown: Shown, kind: PlotKind) -> 
         label(panel, y="phase [°]")
         name_panel(panel, axes.polarizations[p])
         if not cells[p].any():
-            say_nothing_there(panel, _why_empty(axes, kind))
+            say_nothing_there(panel, "all are 0" if counts.good[p].any() else _why_empty(axes, kind))
     colour_bar(figure, image, "samples in a cell, over those of random phases")
     _finish(panels, axes, across)
     return figure

@@ -9,20 +9,20 @@ from dsa110_contimg.qa.fast_plots_densities import Shown, draw_amplitude, draw_p
 from dsa110_contimg.qa.fast_plots_maps import draw_autos, draw_flags, draw_uv_coverage, draw_waterfall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from matplotlib.figure import Figure
 
     from dsa110_contimg.qa.fast_plots_axes import PlotAxes
     from dsa110_contimg.qa.fast_plots_kernels import Counts
 
-_AMPLITUDES = (PlotKind.AMPLITUDE_TIME, PlotKind.AMPLITUDE_FREQUENCY, PlotKind.AMPLITUDE_UV)
-_PHASES = (PlotKind.PHASE_TIME, PlotKind.PHASE_FREQUENCY)
 _PLOTTED = {"DATA": Plotted.DATA, "CORRECTED_DATA": Plotted.CORRECTED, "MODEL_DATA": Plotted.MODEL}
+#: What is the same for all columns.
+COMMON = (PlotKind.UV_COVERAGE, PlotKind.FLAGS)
 
 
 def figures(
-    axes: PlotAxes, counts: Counts, column: str, model: str | None, *, first: bool
+    axes: PlotAxes, counts: Counts, column: str, model: str | None, kinds: Container[PlotKind]
 ) -> Iterator[tuple[PlotKind, Plotted | None, Figure]]:
     """Draw what was counted of one column.
 
@@ -32,8 +32,8 @@ def figures(
         What was counted.
     column, model : str
         Of which column, and what was subtracted from it.
-    first : bool
-        Whether what is the same for all columns is drawn, too.
+    kinds : container of PlotKind
+        What is drawn.
 
     Yields
     ------
@@ -44,12 +44,22 @@ def figures(
     # What the correlator counts becomes janskys when it is calibrated.
     unit = "correlator units" if column == "DATA" else "Jy"
     shown = Shown(column if model is None else f"residual, {column} − {model}", unit)
-    for kind in _AMPLITUDES:
-        yield kind, of, draw_amplitude(axes, counts, shown, kind)
-    for kind in _PHASES:
-        yield kind, of, draw_phase(axes, counts, shown, kind)
-    yield PlotKind.WATERFALL, of, draw_waterfall(axes, counts, shown)
-    yield PlotKind.AUTOS, of, draw_autos(axes, counts, shown)
-    if first:
-        yield PlotKind.UV_COVERAGE, None, draw_uv_coverage(axes, counts)
-        yield PlotKind.FLAGS, None, draw_flags(axes, counts)
+    for kind in PlotKind:
+        if kind in kinds:
+            yield kind, None if kind in COMMON else of, _figure(axes, counts, shown, kind)
+
+
+def _figure(axes: PlotAxes, counts: Counts, shown: Shown, kind: PlotKind) -> Figure:
+    match kind:
+        case PlotKind.PHASE_TIME | PlotKind.PHASE_FREQUENCY:
+            return draw_phase(axes, counts, shown, kind)
+        case PlotKind.WATERFALL:
+            return draw_waterfall(axes, counts, shown)
+        case PlotKind.AUTOS:
+            return draw_autos(axes, counts, shown)
+        case PlotKind.UV_COVERAGE:
+            return draw_uv_coverage(axes, counts)
+        case PlotKind.FLAGS:
+            return draw_flags(axes, counts)
+        case _:
+            return draw_amplitude(axes, counts, shown, kind)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 POLARIZATION_COLOURS = ("#0b6fb8", "#d9822b", "#5b6570", "#111418")
 _SIZE_INCHES = (11.0, 7.4)
 _UNIX_MJD = 40587.0
+# Of years, months, days, hours, minutes and seconds.
+_TIMES = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%H:%M:%S"]
 #: A light line that is seen on dark and on bright colours.
 OUTLINED = (Stroke(linewidth=3.0, foreground=INK), Normal())
 
@@ -151,10 +153,15 @@ def log_axis(axis: Axis, unit: str = "") -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def plain(value: float) -> str:
-    """Write a number of few digits as people do."""
-    if value == 0.0 or 1e-3 <= abs(value) < 99_999.5:
-        return f"{value:,.5g}".replace(",", " ") if abs(value) >= 10_000 else f"{value:.4g}"
+def plain(value: float, digits: int = 4) -> str:
+    """Write a number of few digits as people do: 0.002, 100, 20 000, 3e6."""
+    if abs(value) < 1.0 and (value == 0.0 or abs(value) >= 1e-3):
+        return f"{value:.{digits}g}"
+    if 1.0 <= abs(value) < 99_999.5:
+        places = max(digits - 1 - int(np.floor(np.log10(abs(value)))), 0)
+        text = f"{value:.{places}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return f"{text[:-3]} {text[-3:]}" if abs(value) >= 10_000 else text
     mantissa, exponent = f"{value:.1e}".split("e")
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
 
@@ -168,7 +175,7 @@ def time_axis(axis: Axis) -> None:
     """Write times of day to an axis of days."""
     locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
     axis.set_major_locator(locator)
-    axis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]
+    axis.set_major_formatter(ConciseDateFormatter(locator, formats=_TIMES, show_offset=False))  # type: ignore[no-untyped-call]
 
 
 def frequency_ends_mhz(axes: PlotAxes) -> tuple[float, float]:

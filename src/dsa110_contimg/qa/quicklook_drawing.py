@@ -127,7 +127,7 @@ class _Work:
                 self.problems.append(Problem(f"{tool.title} is not installed", tool.remedy))
             else:
                 installed = is_installed(tool, self._tools)
-                found[name] = (program, tool.version if installed else program_version(program))
+                found[name] = (program, tool.version if installed else program_version(program, drawing.timeout_s))
         drawers = [name for name in found if getattr(drawing, name)]
         quicklooks = plan_quicklooks(self._columns, drawers, drawing.max_plots)
         runs = (*runs_of(quicklooks, self._ms, drawing.n_threads), *(gains_runs(pages) if "ragavi" in found else ()))
@@ -147,7 +147,11 @@ class _Work:
                 workers=self._drawing.n_threads,
             )
         except ContimgError as error:
-            self.problems.append(Problem(f"fast plots failed: {error.message}", error.remedy or "see the log"))
+            self.problems.append(Problem(f"Fast plots failed: {error.message}", error.remedy or "see the log"))
+            return
+        except Exception as error:
+            log.warning("fast plots failed", exc_info=True)
+            self.problems.append(Problem(f"Fast plots failed: {error}", "see the log"))
             return
         for path in made:
             name = parse_fast_plot_name(path.name)

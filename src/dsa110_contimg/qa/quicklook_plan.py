@@ -217,7 +217,8 @@ def _ragavi(quicklook: Quicklook, ms: Path, n_threads: int) -> Run:
     arguments = (
         *("--ms", str(ms), "--xaxis", _RAGAVI[quicklook.x], "--yaxis", _RAGAVI[quicklook.y]),
         *("--data-column", quicklook.column, "--canvas-width", str(_WIDTH), "--canvas-height", str(_HEIGHT)),
-        *("--num-cores", str(n_threads), "--htmlname", "page.html"),
+        # Autocorrelations, hundreds of times as bright, would be all that is seen.
+        *("--taql", "ANTENNA1 != ANTENNA2", "--num-cores", str(n_threads), "--htmlname", "page.html"),
     )
     name = quicklook.name.removesuffix(".html")
     return Run("ragavi", "ragavi-vis", name, arguments, (quicklook,), ("page.html",))

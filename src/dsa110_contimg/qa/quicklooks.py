@@ -33,7 +33,7 @@ from dsa110_contimg.qa.gallery import Figure, Problem, write_gallery
 from dsa110_contimg.qa.quicklook_drawing import Drawing, draw
 from dsa110_contimg.qa.quicklook_plan import GainsPage
 from dsa110_contimg.qa.tools import tools_directory
-from dsa110_contimg.storage.publish import partial_directory, publish
+from dsa110_contimg.storage.publish import clear_dead_partials, partial_directory, publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,6 +104,7 @@ def make_quicklooks(
     pages = _look_at_tables(drawing.tables)
     final = quicklooks_directory(ms, state.absolute())
     group = group_id_from_mjd(info.times_mjd[0] - info.interval_s / 2 / _DAY_S)
+    clear_dead_partials(final.parent)
     with partial_directory(final.parent, group) as partial:
         page = partial / final.name
         figures, problems = draw(ms, page, tools, drawing, set(columns), pages, progress)

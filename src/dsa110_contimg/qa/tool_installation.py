@@ -210,7 +210,8 @@ def _fill(plan: Plan, progress: Callable[[float], None]) -> None:
     pins = _pins(tool)
     builder = [pin for pin in pins if pin.startswith(_BUILDS_WITH)]
     try:
-        _pip([*pip, *builder], lambda _: None)
+        if builder:
+            _pip([*pip, *builder], lambda _: None)
         with tempfile.NamedTemporaryFile("w", suffix=".txt", prefix=f"{tool.name}-") as requirements:
             requirements.write("\n".join(pins))
             requirements.flush()
@@ -224,7 +225,7 @@ def _fill(plan: Plan, progress: Callable[[float], None]) -> None:
 
             _pip([*pip, "--no-build-isolation", "--requirement", requirements.name], hear)
     except subprocess.CalledProcessError as error:
-        raise _explained(tool, error.output) from error
+        raise explained(tool, error.output) from error
     for program in tool.programs:
         try:
             _run([str(environment / "bin" / program), "--version"])
@@ -268,7 +269,7 @@ def _pip(command: list[str], hear: Callable[[str], None]) -> None:
         raise subprocess.CalledProcessError(process.returncode, command, "".join(said))
 
 
-def _explained(tool: Tool, said: str) -> ToolError:
+def explained(tool: Tool, said: str) -> ToolError:
     """Say in a line why pip failed."""
     if any(words in said for words in _NO_NETWORK):
         return ToolError(

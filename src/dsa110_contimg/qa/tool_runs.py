@@ -10,13 +10,14 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 _TERM_S = 3.0
 _KILL_S = 10.0
@@ -75,22 +76,15 @@ def run_program(command: Sequence[str], room: Path, words: Path, timeout_s: floa
     return f"it ended with status {status}" if status else None
 
 
-def program_version(program: Path) -> str:
+def program_version(program: Path, timeout_s: float) -> str:
     """Ask a program for its version; ``unknown`` where it does not say one."""
-    try:
-        done = subprocess.run(  # noqa: S603
-            [str(program), "--version"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_VERSION_S,
-            check=True,
-            env=tool_environment(),
-            cwd="/",
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    found = _VERSION.search(done.stdout.decode(errors="replace"))
+    with tempfile.TemporaryDirectory(prefix="version-", ignore_cleanup_errors=True) as room:
+        words = Path(room) / "words"
+        if run_program([str(program), "--version"], Path(room), words, min(timeout_s, _VERSION_S)) is not None:
+            return "unknown"
+        lines = words.read_text(errors="replace").strip().splitlines()
+    # Warnings of libraries come before it.
+    found = _VERSION.search(lines[-1]) if lines else None
     return found[0] if found else "unknown"
 
 

@@ -333,7 +333,7 @@ class _Copier:
         return known if _sum_piece(target, piece, buffer) == known else None
 
     def _write_piece(self, piece: Piece, entry: Entry, source: int, target: int, buffer: memoryview) -> str:
-        if entry.size < _BLOCK_BYTES:
+        if piece.length == entry.size < _BLOCK_BYTES:
             return self._write_small(piece, entry, source, target, buffer)
         path = below(self._source, piece.name)
         read, written = xxhash.xxh3_128(), xxhash.xxh3_128()

@@ -77,7 +77,9 @@ def sync_tree(path: Path) -> None:
         _sync(str(path))
     for folder, _, names in os.walk(path):
         for name in names:
-            _sync(os.path.join(folder, name))  # noqa: PTH118
+            file = os.path.join(folder, name)  # noqa: PTH118
+            if not os.path.islink(file):  # noqa: PTH114 - a link is flushed with its directory, and may lead nowhere
+                _sync(file)
         _sync(folder)
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _STANDARD = {1, 2}
 _MEMORY = ("/dev/", "/memfd:", "/SYSV", "/anon_hugepage", "/[aio]", "/proc/", "/sys/")
-_KILLED_S = 5.0
+_KILLED_S = 20.0
 
 
 class HolderPlan(NamedTuple):

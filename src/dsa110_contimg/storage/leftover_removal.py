@@ -21,7 +21,7 @@ from dsa110_contimg.storage.mounts import Mount, read_mounts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_SETTLE_S = 10.0
+_SETTLE_S = 30.0
 """So long FUSE may take to let go of a file after the last close."""
 _WHOLE = re.compile(r"\.partial-.*|.*\.(ms|cal)")
 """Directories that are one product: of these no empty shell stays behind."""

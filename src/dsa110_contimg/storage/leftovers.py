@@ -171,8 +171,9 @@ def scan_leftovers(roots: Iterable[Path], *, min_age_s: float, all_exist: bool =
     mounts = read_mounts()
     asked, troubles = answering_roots(roots, mounts, all_exist=all_exist)
     found: list[tuple[Path, os.stat_result]] = []
-    others = [mount.point for mount in mounts if mount.is_fuse and any(_shows(mount, root) for root in asked)]
-    silent = frozenset(trouble.path for trouble in [*troubles, *_silent(others, mounts)])
+    known = {trouble.path for trouble in troubles}
+    views_of = {mount.point for mount in mounts if mount.is_fuse and any(_shows(mount, root) for root in asked)}
+    silent = frozenset(known | {trouble.path for trouble in _silent(sorted(views_of - known), mounts)})
     for root in asked:
         found += find_files(root, LEFTOVER, silent, troubles)
     seen = [_seen(path, status, mounts, silent) for path, status in found]

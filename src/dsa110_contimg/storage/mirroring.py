@@ -23,6 +23,7 @@ from dsa110_contimg.storage.scratch_records import (
     Item,
     Record,
     announce,
+    has_its_name,
     journal_path,
     settle,
     write_record,
@@ -251,14 +252,19 @@ def recover(place: Place) -> None:
                 without_name = place.hidden(final, step)
                 if os.path.lexists(without_name) and not os.path.lexists(final):
                     os.rename(without_name, final)
-        if settle(place):
-            for final, verb in ((place.scratch, "stage"), (place.data, "archive")):
-                # One of them is what was replaced; the other, if there is any, was begun before.
-                _remove_old(place.hidden(final, StagingStep.COPYING))
-                journal_path(place, verb).unlink(missing_ok=True)
+        if has_its_name(place):
+            discard(place)
+            settle(place)
         for final in (place.scratch, place.data):
             for step in (StagingStep.REPLACED, StagingStep.CLEANED):
                 _remove_old(place.hidden(final, step))
+
+
+def discard(place: Place) -> None:
+    """Remove unfinished copies of a product, and trees that were replaced."""
+    for final, verb in ((place.scratch, "stage"), (place.data, "archive")):
+        _remove_old(place.hidden(final, StagingStep.COPYING))
+        journal_path(place, verb).unlink(missing_ok=True)
 
 
 def _remove_old(path: Path) -> None:
@@ -356,8 +362,9 @@ def _require_still(plan: Plan, place: Place) -> None:
         if _signature(plan.wanted.get(name)) != _signature(now.get(name)) and not is_lock(name, plan.wanted)
     ]
     if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         error = CopiesDifferError(
-            f"changed while it was copied ({len(changed)} entries, as {min(changed) or '.'})",
+            f"changed while it was copied ({min(changed) or '.'}{more})",
             path=plan.source,
             remedy="wait until nobody writes it, then run the command again",
         )

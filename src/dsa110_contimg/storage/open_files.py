@@ -115,6 +115,8 @@ def find_holders(keys: AbstractSet[FileKey], proc: Path = PROC) -> Holders:
     """Find all processes that hold any of some files."""
     wanted: dict[FileKey, list[Process]] = {}
     n_unseen = 0
+    if not keys:
+        return Holders(wanted, n_unseen)
     devices_by_namespace: dict[str, dict[str, str]] = {}
     for pid in _pids(proc):
         try:
@@ -138,7 +140,7 @@ def find_holders(keys: AbstractSet[FileKey], proc: Path = PROC) -> Holders:
 def users_of_trees(trees: list[Path], proc: Path = PROC) -> dict[Path, list[int]]:
     """Find the processes that have a file open in some directories, or work in them; of other users only if root."""
     found: dict[Path, list[int]] = {}
-    for pid in _pids(proc):
+    for pid in _pids(proc) if trees else ():
         try:
             names = {file.name for file in open_files(pid, proc)} | {os.readlink(proc / str(pid) / "cwd")}  # noqa: PTH115
         except (PermissionError, FileNotFoundError, ProcessLookupError):

@@ -16,12 +16,11 @@ from dsa110_contimg.errors import CopiesDifferError, NotStagedError, StagingErro
 from dsa110_contimg.naming import StagingStep
 from dsa110_contimg.storage.copying import sum_files
 from dsa110_contimg.storage.files import output_errors, sync_directory
-from dsa110_contimg.storage.mirroring import Limits, Plan, Watch, mirror, plan_mirror, recover, require_room
+from dsa110_contimg.storage.mirroring import Limits, Plan, Watch, discard, mirror, plan_mirror, recover, require_room
 from dsa110_contimg.storage.scratch_records import (
     Item,
     Record,
     at_work,
-    journal_path,
     now_utc,
     read_record,
     read_records,
@@ -96,6 +95,8 @@ def stage(place: Place, limits: Limits, watch: Watch | None = None, *, dry_run: 
         record = read_record(record_path(place))
         plan = plan_mirror(place.data, place.scratch, place, delete=True)
         if plan.there and record is not None and not changes(record, plan.there) and not changes(record, plan.wanted):
+            if not dry_run:
+                discard(place)
             return _report(place, Outcome.NOTHING_TO_DO, plan, nothing=True)
         if plan.there:
             refuse_users(place.scratch)
@@ -144,8 +145,10 @@ def archive(
         record = read_record(record_path(place))
         plan = plan_mirror(place.scratch, place.data, place, delete=delete)
         if plan.is_done and record is not None and not changes(record, plan.wanted):
-            if not dry_run and not record.archived_utc:
-                write_record(place, record._replace(archived_utc=now_utc()))
+            if not dry_run:
+                discard(place)
+                if not record.archived_utc:
+                    write_record(place, record._replace(archived_utc=now_utc()))
             return _report(place, Outcome.NOTHING_TO_DO, plan, nothing=True)
         if plan.there:
             refuse_users(place.data)
@@ -354,9 +357,7 @@ def _remove(place: Place, verified: Tree | None) -> None:
         os.rename(looked_at, going)
         sync_directory(place.scratch.parent)
         record_path(place).unlink(missing_ok=True)
-        for name in ("stage", "archive", "next"):
-            journal_path(place, name).unlink(missing_ok=True)
-        remove_tree(place.hidden(place.scratch, StagingStep.COPYING))
+        discard(place)
         remove_tree(going)
         _remove_empty(place)
 

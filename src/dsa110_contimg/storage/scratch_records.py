@@ -128,28 +128,32 @@ def write_record(place: Place, record: Record, path: Path | None = None, **more:
 
 
 def announce(place: Place, record: Record, product: Path, final: Path) -> None:
-    """Write the record of a product that is about to get its name, for `settle` to find."""
+    """Write the record of a product that is about to get its name; it counts once that `has_its_name`."""
     status = product.lstat()
     where = {"final": os.fspath(final), "inode": [status.st_dev, status.st_ino]}
     write_record(place, record, journal_path(place, "next"), **where)
 
 
-def settle(place: Place) -> bool:
-    """Take the announced record for the record, if the product has its name; forget it otherwise. Say which."""
+def has_its_name(place: Place) -> bool:
+    """Whether the product that was announced last got its name; what was announced in vain is forgotten."""
     path = journal_path(place, "next")
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
         status = os.lstat(said["final"])
+        if [status.st_dev, status.st_ino] == said["inode"]:
+            return True
     except (FileNotFoundError, ValueError):
-        path.unlink(missing_ok=True)
-        return False
-    if [status.st_dev, status.st_ino] != said["inode"]:
-        path.unlink()
-        return False
+        pass
+    path.unlink(missing_ok=True)
+    return False
+
+
+def settle(place: Place) -> None:
+    """Make the announced record the record."""
+    path = journal_path(place, "next")
     with output_errors(path):
         path.replace(record_path(place))
         sync_directory(path.parent)
-    return True
 
 
 # -- who is at work ----------------------------------------------------------------------------------------------------
