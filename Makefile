@@ -35,7 +35,7 @@ lint: $(DEV_STAMP)  ## style, types, which room may import which, and whether th
 	@echo "== lint: the rooms"
 	@$(VENV)/bin/lint-imports --no-cache
 	@echo "== lint: the docs"
-	@$(MKDOCS) --quiet --site-dir build/docs
+	@$(MKDOCS) --site-dir build/docs
 
 docs: $(DEV_STAMP)  ## build the documentation as a site, in site/
 	@$(MKDOCS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dsa110_contimg.qa.tools import TOOLS, find_program
+from dsa110_contimg.qa.tools import TOOLS, is_installed
 
 _SHADEMS = """
 import sys
@@ -62,6 +62,6 @@ def real_tools(name):
     """Give the directory of the real tools; skip where that of this name is not installed."""
     directory = Path(__file__).parents[1] / "contimg-data" / "state" / "tools"
     tool = TOOLS[name]
-    if find_program(tool, directory, tool.programs[-1]) is None:
+    if not is_installed(tool, directory):
         pytest.skip(f"{tool.title} is not installed ({tool.remedy})")
     return directory

@@ -55,6 +55,13 @@ def test_tiles_are_parts_of_an_integration(ms):
                 np.testing.assert_array_equal(np.concatenate(tiles, axis=1), whole(ms, column)[time])
 
 
+def test_which_columns_are_read_from_their_files(ms, request):
+    ours = request.node.callspec.params["ms"] == "ours"
+    with OpenMs(ms) as opened:
+        tiled = [opened.is_tiled(column) for column in ("DATA", "FLAG", "WEIGHT", "MODEL_DATA")]
+    assert tiled == [ours, ours, False, False]
+
+
 @pytest.mark.parametrize("column", ["DATA", "FLAG", "WEIGHT", "UVW"])
 def test_neighbouring_baselines_at_all_times_are_casacores(ms, column):
     with OpenMs(ms) as opened:

@@ -27,6 +27,7 @@ from dsa110_contimg.storage.mirroring import Watch
 from dsa110_contimg.storage.scratch import Outcome, archive, clean, stage
 from dsa110_contimg.storage.scratch_records import read_record, record_path
 from dsa110_contimg.storage.scratch_roots import Roots
+from dsa110_contimg.storage.scratch_status import status
 from scratch_trees import LIMITS, TREES, build, facts, left_over, make_roots, names
 from small_disk import mounted
 
@@ -562,6 +563,23 @@ def test_a_killed_copy_goes_on(many, monkeypatch):
     assert left_over(many.roots) == []
 
 
+def test_a_killed_copy_that_nobody_wants(many):
+    """It is seen, and can be cleaned; what it was copied from stays."""
+    process = start("stage", many)
+    for _ in range(10):
+        assert process.stdout.readline()
+    assert [item.at_work for item in status(many.roots, 0).products] == [True]
+    process.send_signal(signal.SIGKILL)
+    end(process)
+    (seen,) = status(many.roots, 0).products
+    assert (seen.path, seen.state, seen.at_work) == ("many", "unfinished", False)
+    assert seen.size_bytes > 0
+    assert clean(many, LIMITS).outcome is Outcome.CLEANED
+    assert status(many.roots, 0).products == ()
+    assert left_over(many.roots) == []
+    assert len(names(many.data)) == 41
+
+
 def test_a_damaged_rest_of_a_killed_copy_is_not_taken(many, monkeypatch):
     monkeypatch.setattr(copying, "PIECE_BYTES", 1 << 20)
     process = start("stage", many)
@@ -600,7 +618,7 @@ def killed(verb, place, at, monkeypatch, exchange):
 
             return call
 
-        for name in KILLERS:
+        for name in KILLERS if exchange else ("rename", "replace"):
             setattr(os, name, counted(getattr(os, name)))
         renaming.renameat2 = counted(renaming.renameat2 if exchange else lambda *_: errno.EINVAL)
         if verb == "archive":
@@ -628,8 +646,8 @@ def test_killed_at_every_step(tmp_path, monkeypatch, verb, exchange):
             archive(place, LIMITS, delete=True)
             old = facts(place.data)
         new = facts(place.scratch)
-        status = killed(verb, place, at, monkeypatch, exchange)
-        assert status in {0, signal.SIGKILL}
+        ended = killed(verb, place, at, monkeypatch, exchange)
+        assert ended in {0, signal.SIGKILL}
         # Where two names cannot be exchanged there is an instant without any; what had it is beside it.
         assert (facts(place.data) in (old, new)) if place.data.exists() else not exchange
         if place.scratch.exists():
@@ -644,6 +662,6 @@ def test_killed_at_every_step(tmp_path, monkeypatch, verb, exchange):
         assert facts(place.data) == new
         assert not place.scratch.exists()
         assert left_over(place.roots) == []
-        if status == 0:
+        if ended == 0:
             break
-    assert at > 6
+    assert at > (6 if exchange else 2)

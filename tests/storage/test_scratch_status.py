@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from dsa110_contimg.naming import staging_name
+from dsa110_contimg.storage.copying import Journal
 from dsa110_contimg.storage.scratch import archive, stage
-from dsa110_contimg.storage.scratch_records import at_work
+from dsa110_contimg.storage.scratch_records import at_work, journal_path
 from dsa110_contimg.storage.scratch_status import Listed, State, listing, products_below, status
 from scratch_trees import LIMITS, build, facts, make_roots
 
@@ -33,13 +33,14 @@ def test_states(roots):
     shutil.rmtree(roots.scratch / "ms" / "three")
     build(roots.scratch / "ms" / "made here", TREE)
     build(roots.scratch / "here too", TREE)
-    unfinished = staging_name("copying", "0123456789abcdef")
-    build(roots.scratch / "ms" / unfinished, TREE)
+    stopped = roots.place("ms/stopped")
+    build(stopped.hidden(stopped.data, "copying"), TREE)
+    Journal(journal_path(stopped, "archive"), stopped.path).close()
     before = facts(roots.data.parent)
     assert states(roots) == {
         "here too": State.NEW,
         "ms/made here": State.NEW,
-        f"ms/{unfinished}": State.UNFINISHED,
+        "ms/stopped": State.UNFINISHED,
         "ms/one": State.CHANGED,
         "ms/two": State.ARCHIVED,
         "ms/three": State.GONE,

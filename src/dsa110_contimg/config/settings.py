@@ -325,7 +325,7 @@ class ImageSettings(_Section):
     )
     epsilon: Number = Field(1e-4, gt=1e-7, lt=0.1, description="Accuracy of gridding and degridding.")
     iterations: Count = Field(100_000, ge=0, description="Minor iterations in all; 0: the dirty image.")
-    major_cycles: Count = Field(6, ge=1, description="The most major cycles.")
+    major_cycles: Count = Field(7, ge=1, description="The most major cycles.")
     gain: Number = Field(0.1, gt=0, le=1, description="Part of a peak that a minor iteration takes.")
     major_gain: Number = Field(0.85, gt=0, le=1, description="Part of the peak that a major cycle takes.")
     threshold_jy: Number = Field(0.0, ge=0, description="Stop at this residual peak [Jy/beam].")

@@ -4,9 +4,9 @@ Cleaning has two phases (Offringa & Smirnov 2017, section 2.3). First components
 out of the local noise (`auto_mask`); then also deeper, where there are components already (`auto_threshold`). The
 second phase begins when the first reached its threshold, and ends when the noise has stopped falling: sidelobes of
 bright sources pass for noise in the beginning, and what they hide is found as soon as it stands out. Sidelobes pass
-for sources, too: what is faint leaves the model when the mask is made, or grows, and comes back if it stands out of
-the true residual. A mask that is given (a seed) is cleaned deep from the beginning. A major cycle has one
-threshold: deeper ones wait for true residuals.
+for sources, too: nothing new is sought below those of what is bright, and what is faint leaves the model once, when
+the mask is made; it comes back if it stands out of the true residual. A mask that is given (a seed) is cleaned deep
+from the beginning. A major cycle has one threshold: deeper ones wait for true residuals.
 """
 
 from __future__ import annotations
@@ -49,14 +49,13 @@ _DIVERGED = 1.2
 _FAR = 2.0
 # Whether it does is looked at after so many iterations.
 _WATCHED = 8000
-# Until it is known where sources are, no major cycle goes deeper than this part of its peak's highest sidelobe: the PSF
-# is not the same all over the image, and what is wrong with a sidelobe is no source. After a divergence: than that.
-_SIDELOBE, _SURE_SIDELOBE = 0.3, 1.2
+# Until it is known where sources are, new ones are not sought below so many times the highest sidelobe of the peak: the
+# PSF is not the same all over the image, and what is wrong with a sidelobe is no source. Some of the peak goes always.
+_ABOVE_SIDELOBES, _LEAST_GAIN = 1.2, 0.8
 # The main lobe is above this level, and reaches so many beams further.
 _LOBE, _SKIRT_BEAMS = 0.35, 1.0
-# What was found before sidelobes were gone stays only if it is so many times the noise, and what is found later if it
-# is so many times, after it was cleaned to the threshold.
-_CERTAIN, _LIKELY = 8.0, 4.0
+# What was found before sidelobes were gone stays only if it is so many times the noise.
+_CERTAIN = 8.0
 # radler convolves in an image that is so much wider; nothing may come around its edges to where components are.
 _RADLER_PADDING, _ROOM = 1.1, 1.5
 # Of the thresholds in one major cycle: the percentile that stands for the lowest, and how many times higher others are.
@@ -119,7 +118,6 @@ class Deconvolver:
         self._beam_pixels = float(np.radians(np.sqrt(beam.major_deg * beam.minor_deg)) / cell_rad)
         self._seed = mask
         self._sidelobe = _highest_sidelobe(self._joined(self._psfs), self._beam_pixels)
-        self._caution = _SIDELOBE
         self._components: NDArray[np.bool_] | None = None
         self._iterations = 0
         self._first_peak = 0.0
@@ -159,7 +157,7 @@ class Deconvolver:
         above = self._above(residuals, thresholds)
         doubted = False
         if not above.any() and not self.masked:
-            doubted = self._close_mask(models, noise, _CERTAIN)
+            doubted = self._close_mask(models, noise)
             thresholds = self._thresholds(noise)
             above = self._above(residuals, thresholds)
         if not above.any():
@@ -167,52 +165,58 @@ class Deconvolver:
         before, iterations = (residuals.copy(), models.copy()), self._iterations
         high = float(np.max(np.abs(self._joined(residuals)[above])))
         lowest = float(np.percentile(thresholds[above], _LOW_PERCENT))
-        for depth in self._depths():
-            limit = depth * high
-            self._run(residuals, models, self._this_time(thresholds, above, max(limit, lowest)))
+        for major_gain in (self._settings.major_gain, self._settings.major_gain / 2):
+            limit = (1.0 - major_gain) * high
+            limit_of_new = max(limit, self._doubtful_part() * high)
+            this_time = self._this_time(thresholds, above, max(limit, lowest))
+            if limit_of_new > limit:
+                this_time = np.where(self._beside(models), this_time, np.maximum(this_time, np.float32(limit_of_new)))
+            self._run(residuals, models, this_time)
             after, anywhere = float(np.max(np.abs(self._joined(residuals)[above]))), self._peak(residuals)
             if np.isfinite(models).all() and after <= _DIVERGED * high and anywhere <= _FAR * peak:  # never so of NaN
-                limited = limit > lowest and bool(self._above(residuals, thresholds).any())
+                limited = limit_of_new > lowest and bool(self._above(residuals, thresholds).any())
                 more = limited or self._goes_on(residuals, models, noise)
                 return (more or doubted) and self._iterations < self._settings.iterations
             (residuals[...], models[...]), self._iterations = before, iterations
-            self._caution = _SURE_SIDELOBE
             log.warning("Cleaning diverged: the residual's peak went from %.4g to %.4g Jy/beam; undone", peak, anywhere)
         return False
 
-    def _depths(self) -> tuple[float, float]:
-        """Down to which parts of its peak a major cycle cleans, and to which if it diverges so."""
-        gain = self._settings.major_gain
-        depths = (1.0 - gain, 1.0 - gain / 2)
-        if self.masked:
-            return depths
-        careful, sure = (min(part * self._sidelobe, depths[1]) for part in (self._caution, _SURE_SIDELOBE))
-        return max(depths[0], careful), max(depths[1], sure)
+    def _doubtful_part(self) -> float:
+        """Part of the highest peak up to which what is new may be its sidelobe; 0 in the second phase."""
+        if self.masked or self._settings.multiscale:
+            return 0.0
+        return min(_ABOVE_SIDELOBES * self._sidelobe, _LEAST_GAIN)
+
+    def _beside(self, models: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Mark the pixels within half a beam of components, and the seed."""
+        steps = max(1, round(self._beam_pixels / 2))
+        found = ndimage.binary_dilation(np.any(models != 0.0, axis=0), iterations=steps)
+        return np.asarray(found if self._seed is None else found | self._seed)
 
     def _goes_on(self, residuals: NDArray[np.float32], models: NDArray[np.float32], noise: NDArray[np.float32]) -> bool:
         """Decide what follows when all that stood out of the noise is gone: less noise, a mask, or the end."""
         quieter = self._noise(residuals)
         if not self.masked:
-            doubted = self._close_mask(models, quieter, _CERTAIN)
+            doubted = self._close_mask(models, quieter)
             return doubted or bool(self._above(residuals, self._thresholds(quieter)).any())
         if self._components is not None:
             before = self._components
-            self._close_mask(models, quieter, _LIKELY)
+            self._components = self._found(models, quieter)
             fresh = self._components & ~before
             if np.any(np.abs(self._joined(residuals)[fresh]) > self._thresholds(quieter)[fresh]):
                 return True
         some = np.s_[::_NOISE_STEP, ::_NOISE_STEP]
         return bool(np.median(quieter[some]) < _QUIETER * np.median(noise[some]))
 
-    def _close_mask(self, models: NDArray[np.float32], noise: NDArray[np.float32], sigma: float) -> bool:
-        """Take back what is less than so many times the noise, and let the rest be the mask; tell whether any was.
+    def _close_mask(self, models: NDArray[np.float32], noise: NDArray[np.float32]) -> bool:
+        """Take back what is not certain, and let the rest be the mask; tell whether anything was taken back.
 
         While sidelobes were high some passed for sources. What is real stands out of the next residual, too.
         """
         found = np.any(models != 0.0, axis=0)
         doubtful = np.zeros_like(found)
         if not self._settings.multiscale:
-            doubtful = found & (np.abs(self._restored(models)) <= sigma * noise)
+            doubtful = found & (np.abs(self._restored(models)) <= _CERTAIN * noise)
         if self._seed is not None:
             doubtful &= ~self._seed
         models[:, doubtful] = 0.0

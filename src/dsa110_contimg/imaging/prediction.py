@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dsa110_contimg.imaging.samples import Samples
 
 # The most memory for predicted visibilities [bytes]. Each piece costs the Fourier transforms of its own w planes.
-_PIECE_BYTES = 128 << 20
+_PIECE_BYTES = 256 << 20
 # What matters little is degridded less accurately, but not less than this.
 _COARSEST = 1e-2
 _TINY_JY = 1e-30

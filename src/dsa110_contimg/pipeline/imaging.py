@@ -227,8 +227,8 @@ def _write_half_bands(
         if not half.weights.any():
             log.warning("%s: the %s half of the band has no good visibility: no image of it", place.stem, band)
             continue
-        begun = begin_part(imaged, part, lower)
         try:
+            begun = begin_part(imaged, part, lower)
             made = make_image(half, imaged.observation, imaged.grid, one_image, mask=mask, begun=begun, beam=beam)
         except (ImagingError, UsageError) as why:
             log.warning("%s: no image of the %s half of the band: %s", place.stem, band, why)

@@ -97,7 +97,7 @@ def make_fast_plots(
     for k, (column, model) in enumerate(wanted):
         begun, share = k / len(wanted), (1 - _DRAWING) / len(wanted)
         counts = count_samples(axes, column, model, workers, partial(_tell_part, tell, begun, share))
-        drawn = set(kinds or PlotKind) - (set(COMMON) if k else set())
+        drawn = {PlotKind(kind) for kind in kinds or PlotKind}.difference(COMMON if k else ())
         for kind, of, figure in figures(axes, counts, column, model, drawn):
             path = output_dir / fast_plot_name(ms.resolve().name, kind, of)
             _write(figure, path)

@@ -257,7 +257,7 @@ def _name_odd(panel: Axes, names: list[str], decibels: NDArray[np.float64]) -> N
     if odd:
         text = "far from the median: " + ", ".join(f"{names[k]} ({level[k]:+.0f} dB)" for k in odd)
         box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85}
-        place = {"transform": panel.transAxes, "ha": "right", "va": "bottom"}
+        place: dict[str, Any] = {"transform": panel.transAxes, "ha": "right", "va": "bottom"}
         panel.text(0.99, 0.03, text, fontsize=7.5, color=INK, bbox=box, **place)
 
 

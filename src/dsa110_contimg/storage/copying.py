@@ -60,20 +60,24 @@ class Journal:
     ----------
     path : Path
         The file; it need not exist.
+    what : str
+        What is copied, for those who find the file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, what: str = "") -> None:
         self._path = path
         self._sums: dict[tuple[str, int, int, int, int], str] = {}
         if path.exists():
             for line in path.read_bytes().splitlines():
                 try:
-                    *key, checksum = json.loads(line)
+                    said = json.loads(line)
                 except ValueError:
                     continue  # the line that was being written
-                self._sums[tuple(key)] = checksum
+                if isinstance(said, list):
+                    *key, checksum = said
+                    self._sums[tuple(key)] = checksum
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        os.write(self._fd, b"\n")  # after a torn line
+        os.write(self._fd, f"\n{json.dumps({'what': what})}\n".encode())  # on a new line, after a torn one
 
     def __len__(self) -> int:
         return len(self._sums)
@@ -101,6 +105,19 @@ class Journal:
     def remove(self) -> None:
         """Forget everything."""
         self._path.unlink(missing_ok=True)
+
+
+def journal_of(path: Path) -> str:
+    """Read what a journal says is copied; nothing where it is not whole."""
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                said = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(said, dict):
+                return str(said["what"])
+    return ""
 
 
 def copy_files(

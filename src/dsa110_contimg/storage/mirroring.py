@@ -201,7 +201,7 @@ def mirror(plan: Plan, place: Place, verb: str, limits: Limits, record: Record, 
     """
     partial = place.hidden(plan.target, StagingStep.COPYING)
     require_room(plan, limits, _taken(partial))
-    journal = Journal(journal_path(place, verb))
+    journal = Journal(journal_path(place, verb), place.path)
     try:
         with output_errors(plan.target):
             plan.target.parent.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from dsa110_contimg.storage.scratch_records import (
     Item,
     Record,
     at_work,
+    journal_path,
     now_utc,
     read_record,
     read_records,
@@ -185,9 +186,11 @@ def clean(
         It cannot be removed.
     """
     with _having(place, dry_run=dry_run):
-        if not os.path.lexists(place.scratch) and record_path(place).exists():
+        if not os.path.lexists(place.scratch) and _is_known(place):
             if not dry_run:
-                record_path(place).unlink()  # somebody else removed the copy
+                discard(place)
+                record_path(place).unlink(missing_ok=True)
+                _remove_empty(place)
             return Done(place.path, Outcome.CLEANED)
         _require(place.scratch, "clean")
         refuse_users(place.scratch)
@@ -343,6 +346,11 @@ def _refuse_newer(place: Place, plan: Plan, record: Record | None) -> None:
         raise _differ(
             "the archived copy has changed since, and would be lost", place, newer, "look at both; insist with --force"
         )
+
+
+def _is_known(place: Place) -> bool:
+    """Whether there is a record of a copy that somebody else removed, or an unfinished one."""
+    return record_path(place).exists() or any(journal_path(place, verb).exists() for verb in ("stage", "archive"))
 
 
 def _remove(place: Place, verified: Tree | None) -> None:

@@ -7,13 +7,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dsa110_contimg.errors import NamingError, NotStagedError
-from dsa110_contimg.naming import parse_staging_name
+from dsa110_contimg.errors import NotStagedError, StagingError
+from dsa110_contimg.naming import StagingStep
+from dsa110_contimg.storage.copying import journal_of
 from dsa110_contimg.storage.free_space import FreeSpace, Space
 from dsa110_contimg.storage.scratch import changes
 from dsa110_contimg.storage.scratch_records import is_at_work, read_records
 from dsa110_contimg.storage.scratch_roots import Place
-from dsa110_contimg.storage.trees import files_of, is_within, scan, size_of
+from dsa110_contimg.storage.trees import Tree, files_of, is_within, scan, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ class State(StrEnum):
     ARCHIVED = "archived"  # the same in the archive
     NEW = "new"  # made on the scratch disk, and never archived
     GONE = "gone"  # removed by somebody else
-    UNFINISHED = "unfinished"  # a copy that was stopped, or is under way
+    UNFINISHED = "unfinished"  # a copy, in or back, that was stopped or is under way
 
 
 class Staged(NamedTuple):
@@ -107,9 +108,12 @@ def status(roots: Roots, reserve_bytes: int, places: list[Place] | None = None) 
         records = read_records(roots)
         products = [_of_record(roots, record) for record in records]
         products += _strangers(roots, {record.path for record in records})
+        products += _unfinished(roots)
     if places:
         products = [item for item in products if any(is_within(item.path, place.path) for place in places)]
-    return ScratchStatus(data, scratch, root, reserve_bytes, tuple(sorted(products)))
+    return ScratchStatus(
+        data, scratch, root, reserve_bytes, tuple(sorted(products, key=lambda item: (item.path, item.state)))
+    )
 
 
 def products_below(place: Place) -> list[Place]:
@@ -157,7 +161,7 @@ def _of_record(roots: Roots, record: Record) -> Staged:
     since = (record.staged_utc, record.archived_utc)
     if not os.path.lexists(path):
         return Staged(record.path, State.GONE, 0, 0, *since, at_work=busy)
-    tree = scan(path, [Path("/")])
+    tree = _look(path)
     changed = tuple(name or "." for name in changes(record, tree))
     state = State.CHANGED if changed else State.ARCHIVED if record.archived_utc else State.STAGED
     return Staged(
@@ -169,7 +173,7 @@ def _is_behind(roots: Roots, record: Record) -> bool:
     path = roots.data / record.path
     if not os.path.lexists(path):
         return True
-    there = scan(path, [Path("/")])
+    there = _look(path)
     return bool(changes(record, {name: entry for name, entry in there.items() if name in record.items}))
 
 
@@ -179,18 +183,26 @@ def _strangers(roots: Roots, known: set[str]) -> Iterator[Staged]:
     for folder in ["", *sorted(above)]:
         for entry in sorted(os.scandir(roots.scratch / folder), key=lambda entry: entry.name):
             path = f"{folder}/{entry.name}" if folder else entry.name
-            if path in known or path in above or _is_hidden(entry.name):
-                if _is_copy(entry.name):
-                    tree = scan(Path(entry.path), [Path("/")])
-                    yield Staged(path, State.UNFINISHED, size_of(tree), len(files_of(tree)))
-                continue
-            tree = scan(Path(entry.path), [Path("/")])
-            yield Staged(path, State.NEW, size_of(tree), len(files_of(tree)), at_work=is_at_work(roots, path))
+            if path not in known and path not in above and not _is_hidden(entry.name):
+                tree = _look(Path(entry.path))
+                yield Staged(path, State.NEW, size_of(tree), len(files_of(tree)), at_work=is_at_work(roots, path))
 
 
-def _is_copy(name: str) -> bool:
+def _look(path: Path) -> Tree:
+    """List a tree; what vanishes meanwhile, for a command is at work on it, is as if it were not there."""
     try:
-        parse_staging_name(name)
-    except NamingError:
-        return False
-    return True
+        return scan(path, [Path("/")])
+    except StagingError:
+        return {}
+
+
+def _unfinished(roots: Roots) -> Iterator[Staged]:
+    """Find copies, in or back, that were stopped or are under way."""
+    for verb in ("stage", "archive"):
+        for journal in roots.records.glob(f"*.{verb}"):
+            if path := journal_of(journal):
+                place = Place(roots, path)
+                partial = place.hidden(place.scratch if verb == "stage" else place.data, StagingStep.COPYING)
+                tree = _look(partial)
+                busy = is_at_work(roots, path)
+                yield Staged(path, State.UNFINISHED, size_of(tree), len(files_of(tree)), at_work=busy)
