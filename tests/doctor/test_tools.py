@@ -17,8 +17,9 @@ def found(tmp_path, monkeypatch):
     """Look with these alone: one on PATH, one in an environment of its own, one that is broken."""
     program(tmp_path / "bin" / "wsclean", "echo; echo WSClean version 3.1 '(2022)'; exit 1")
     program(tmp_path / "bin" / "ragavi-vis", "echo cannot import bokeh >&2; exit 1")
-    program(tmp_path / "tools" / "shadems" / "bin" / "shadems", "echo shadems 0.5.5")
+    program(tmp_path / "tools" / "shadems" / "bin" / "shadems", "touch log-shadems.txt; echo shadems 0.5.5")
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/bin:/usr/sbin")
+    monkeypatch.chdir(tmp_path)
     return {finding.subject: finding for finding in look_at_tools(tmp_path / "tools")}
 
 
@@ -26,6 +27,7 @@ def test_each_tool_with_its_version_and_place(found, tmp_path):
     assert found["wsclean"].said == f"3.1 at {tmp_path}/bin/wsclean"
     assert found["shadems"].said == f"0.5.5 at {tmp_path}/tools/shadems/bin/shadems"
     assert found["wsclean"].level is found["shadems"].level is Level.OK
+    assert not (tmp_path / "log-shadems.txt").exists()
 
 
 def test_one_that_does_not_run_says_what_it_says(found):

@@ -37,7 +37,7 @@ def examine(settings_file: Path | None) -> Iterator[Finding]:
     if settings is not None:
         reserve_gb = settings.stream.reserve_gb
         yield from _guarded("paths", lambda: look_at_places(_places(settings), reserve_gb))
-    isolated = None if settings is None else settings.paths.state / "tools"
+    isolated = None if settings is None else settings.quicklooks.tools or settings.paths.state / "tools"
     yield from _guarded("tools", lambda: look_at_tools(isolated))
 
 

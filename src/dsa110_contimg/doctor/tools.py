@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import tempfile
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dsa110_contimg.doctor import trials
@@ -12,7 +14,6 @@ from dsa110_contimg.doctor.findings import Finding, ok, warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _VERSION_S = 60.0
 _VERSION = re.compile(r"\d+\.\d+(?:\.\w+)*")
@@ -64,7 +65,9 @@ def look_at_tools(isolated: Path | None) -> Iterator[Finding]:
         if found is None:
             yield warn(tool.command, f"not found; without it: no {tool.use}", tool.remedy)
             continue
-        trial = trials.run([found, "--version"], _VERSION_S)
+        # shadeMS leaves its log where it is asked; and none of them needs our PYTHONPATH.
+        with tempfile.TemporaryDirectory(prefix="version-", ignore_cleanup_errors=True) as room:
+            trial = trials.run([found, "--version"], _VERSION_S, {"PYTHONPATH": ""}, Path(room))
         version = _VERSION.search(trial.text)
         if trial.works or version:
             yield ok(tool.command, f"{version[0] if version else 'a version unknown'} at {found}")

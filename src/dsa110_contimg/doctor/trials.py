@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 _END_S = 2.0
 
@@ -32,7 +33,12 @@ class Trial(NamedTuple):
     text: str
 
 
-def run(command: Sequence[str], timeout_s: float, environment: Mapping[str, str] | None = None) -> Trial:
+def run(
+    command: Sequence[str],
+    timeout_s: float,
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> Trial:
     """Run a command and say how it went.
 
     Parameters
@@ -43,6 +49,8 @@ def run(command: Sequence[str], timeout_s: float, environment: Mapping[str, str]
         After this it is killed. If even that does not end it, it is left behind: it waits for a dead mount.
     environment : mapping, optional
         Variables beside those of this process.
+    directory : Path, optional
+        Where it runs; here if not given.
     """
     try:
         process = subprocess.Popen(  # noqa: S603 - this Python, or a tool that was found on PATH
@@ -53,6 +61,7 @@ def run(command: Sequence[str], timeout_s: float, environment: Mapping[str, str]
             text=True,
             errors="replace",
             env=os.environ | dict(environment or {}),
+            cwd=directory,
             start_new_session=True,
         )
     except OSError as error:

@@ -228,7 +228,8 @@ def _fill(plan: Plan, progress: Callable[[float], None]) -> None:
         raise explained(tool, error.output) from error
     for program in tool.programs:
         try:
-            _run([str(environment / "bin" / program), "--version"])
+            with tempfile.TemporaryDirectory(prefix="version-") as room:  # shadeMS leaves its log where it is asked
+                _run([str(environment / "bin" / program), "--version"], directory=Path(room))
         except (OSError, subprocess.CalledProcessError) as error:
             said = _last_line(getattr(error, "output", "") or str(error))
             raise ToolError(f"{program} was installed, but does not run ({said})", path=environment) from error
@@ -283,7 +284,7 @@ def explained(tool: Tool, said: str) -> ToolError:
     )
 
 
-def _run(command: list[str], timeout_s: float | None = None) -> str:
+def _run(command: list[str], timeout_s: float | None = None, directory: Path | None = None) -> str:
     done = subprocess.run(  # noqa: S603
         command,
         stdout=subprocess.PIPE,
@@ -293,6 +294,7 @@ def _run(command: list[str], timeout_s: float | None = None) -> str:
         check=True,
         timeout=timeout_s,
         env=_environment(),
+        cwd=directory,
     )
     return done.stdout
 
