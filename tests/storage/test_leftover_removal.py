@@ -74,6 +74,14 @@ def test_one_that_is_held_again_since_the_scan_stays(mount):
     assert remove_orphans(found, min_age_s=0.0).files == [path]
 
 
+def test_what_its_holder_has_let_go_counts_as_removed(mount):
+    with hidden(mount) as (_, left):
+        found = scan_leftovers([mount.near], min_age_s=0.0)
+        (item,) = found.leftovers
+    removed = remove_orphans(found, min_age_s=0.0, released=[item])
+    assert (removed.files, removed.freed_bytes, removed.directories) == ([left], 5000, [left.parent])
+
+
 def test_one_that_is_gone_since_the_scan_is_not_counted(tmp_path):
     path = orphan(tmp_path)
     found = scan_leftovers([tmp_path], min_age_s=0.0)

@@ -20,6 +20,7 @@ A directory through which a root is seen (a FUSE mount of the root, or of what i
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -165,9 +166,17 @@ def stop_process(plan: HolderPlan, roots: Iterable[Path], *, wait_s: float) -> S
 
 
 def _ends(process: psutil.Process, wait_s: float) -> bool:
-    """Wait for a process to end; one that only waits to be buried has closed its files."""
-    gone, _ = psutil.wait_procs([process], timeout=wait_s)
-    return bool(gone) or not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    """Wait for a process to end; one that only waits for its parent to take note of that has closed its files."""
+    end = time.monotonic() + wait_s
+    while True:
+        try:
+            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
 
 
 def _own_line() -> set[int]:
