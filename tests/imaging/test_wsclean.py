@@ -100,7 +100,9 @@ def test_its_products_are_those_of_our_own_engine(ms, tmp_path, n_bands):
     assert np.allclose(images["psf"][0].pixels, images["psf"][1].pixels, atol=0.01)
     assert np.allclose(images["pb"][0].pixels, images["pb"][1].pixels, atol=0.01)
     first, second = images["image"]
-    assert first.pixels.max() == pytest.approx(second.pixels.max(), rel=0.01)
+    # Cleaned to the threshold by either; deeper, WSClean diverges on so few antennas.
+    assert first.pixels.max() == pytest.approx(second.pixels.max(), abs=1.5 * settings.threshold_jy)
+    assert second.pixels.max() == pytest.approx(1.0, rel=0.002)
     assert first.pixels.argmax() == second.pixels.argmax()
     assert first.header.freq_hz == pytest.approx(second.header.freq_hz, rel=3e-3)
     assert first.header[:3] == second.header[:3]
