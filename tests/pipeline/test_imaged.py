@@ -83,7 +83,8 @@ def test_all_that_belongs_to_an_image_is_published_with_it(calm):
     others |= {f"{stem}-preview.png", f"{stem}-image.json", report_name(stem)}
     assert whole | halves | others <= names
     low, high = (read_image(directory / image_name(gid, "image", band)).header for band in ("lower", "upper"))
-    assert high.freq_hz - low.freq_hz == pytest.approx(93.75e6, rel=0.05)
+    # Where the weight is, with flags and the whole band's weighting: about half the band apart.
+    assert high.freq_hz - low.freq_hz == pytest.approx(93.75e6, rel=0.1)
     cards = fits.getheader(directory / image_name(gid, "pbcor"))
     assert cards["GROUP"] == gid
     assert cards["CALSET1"].startswith(compact(outcomes[1]["group"]) + "_3C48")
