@@ -1,6 +1,7 @@
 """``dsa110-contimg retention``: what may go by the rules, and its removal."""
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from dsa110_contimg.cli.lazy import LightGroup
 from dsa110_contimg.cli.ledger import InputDir, OutputDir, StateDir, open_existing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from dsa110_contimg.cli.context import Session
@@ -106,19 +108,14 @@ def _planned_only(plans: "list[KindPlan]", planned: "set[Path]") -> "list[KindPl
     return [one._replace(items=tuple(item for item in one.items if planned.issuperset(item.paths))) for one in plans]
 
 
-def _bar(session: "Session", total: int) -> Any:
+@contextmanager
+def _bar(session: "Session", total: int) -> "Iterator[Callable[[], None]]":
     """Show progress on a terminal; give what advances it."""
-    from contextlib import contextmanager
-
     from rich.progress import Progress
 
-    @contextmanager
-    def bar() -> Any:
-        with Progress(console=session.console, transient=True, disable=not session.console.is_terminal) as progress:
-            task = progress.add_task("removing", total=total)
-            yield lambda: progress.advance(task)
-
-    return bar()
+    with Progress(console=session.console, transient=True, disable=not session.console.is_terminal) as progress:
+        task = progress.add_task("removing", total=total)
+        yield lambda: progress.advance(task)
 
 
 def _as_dict(plans: "list[KindPlan]") -> dict[str, Any]:

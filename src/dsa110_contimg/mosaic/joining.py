@@ -21,7 +21,7 @@ from dsa110_contimg.mosaic.beams import common_beam, smooth
 from dsa110_contimg.mosaic.inputs import require_alike
 from dsa110_contimg.mosaic.kernels import add_image
 from dsa110_contimg.mosaic.layout import lay_out
-from dsa110_contimg.mosaic.plane import rotation, turned_by
+from dsa110_contimg.mosaic.plane import Plane, mean_direction, rotation, turned_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from dsa110_contimg.config.settings import MosaicSettings
     from dsa110_contimg.images.fits import RestoringBeam
     from dsa110_contimg.mosaic.inputs import Input
-    from dsa110_contimg.mosaic.plane import Plane
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +127,8 @@ def join(
     """
     require_alike(inputs)
     began = time.perf_counter()
-    beams = [_beam_in(one, inputs) for one in inputs]
+    onto = Plane(*mean_direction([one.plane for one in inputs]), inputs[0].plane.cell_deg, 0, 0)
+    beams = [_beam_in(one, onto) for one in inputs]
     target = common_beam(beams) if settings.convolve else None
     ready, noises = [], []
     for k, (one, beam) in enumerate(zip(inputs, beams, strict=True)):
@@ -156,6 +156,7 @@ def _bands(
     plane: Plane, ready: Sequence[_Ready], settings: MosaicSettings, progress: Callable[[float], object]
 ) -> Iterator[Band]:
     n_rows = max(1, min(plane.n_dec, _BAND_PIXELS // plane.n_ra))
+    turns = [rotation(plane, item.plane) for item in ready]
     with ThreadPoolExecutor(settings.n_workers) as pool:
         for first in range(0, plane.n_dec, n_rows):
             shape = (min(n_rows, plane.n_dec - first), plane.n_ra)
@@ -165,12 +166,12 @@ def _bands(
             def add(start: int, first: int = first, sums: Any = (flux, power, best)) -> None:
                 part = slice(start, start + _ROWS)
                 offset = (float(first + start - plane.n_dec // 2), float(-(plane.n_ra // 2)))
-                for item in ready:
+                for item, turn in zip(ready, turns, strict=True):
                     add_image(
                         item.splines,
                         item.pb,
                         item.weight,
-                        rotation(plane, item.plane),
+                        turn,
                         np.radians(item.plane.cell_deg),
                         np.radians(plane.cell_deg),
                         offset,
@@ -188,11 +189,8 @@ def _bands(
             yield Band(first, image, rms, weight.astype(np.float32))
 
 
-def _beam_in(one: Input, inputs: Sequence[Input]) -> RestoringBeam:
+def _beam_in(one: Input, onto: Plane) -> RestoringBeam:
     """The beam of an image as it lies in the mosaic, whose north is another one's far from its centre."""
-    from dsa110_contimg.mosaic.plane import Plane, mean_direction
-
-    onto = Plane(*mean_direction([other.plane for other in inputs]), one.plane.cell_deg, 0, 0)
     beam = one.header.beam
     return beam._replace(pa_deg=beam.pa_deg + turned_by(onto, one.plane))
 
