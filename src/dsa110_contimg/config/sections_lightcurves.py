@@ -1,0 +1,45 @@
+"""Settings of epochs, photometry and light curves."""
+
+import os
+
+from pydantic import Field
+
+from dsa110_contimg.config.fields import Count, Number, Section, UserPath
+
+
+class EpochSettings(Section):
+    """Hours of sidereal time whose images are joined and measured by the stream."""
+
+    enabled: bool = Field(False, description="Whether the stream joins and measures the hours that have closed.")
+    wait_s: Number = Field(
+        1800.0,
+        ge=0,
+        description="An hour is closed so long after its last group, if none is still being worked on [s].",
+    )
+    least_images: Count = Field(6, ge=1, description="With fewer images than this an hour is not joined.")
+
+
+class PhotometrySettings(Section):
+    """Forced measurements at the positions of a reference list."""
+
+    radius_sigma: Number = Field(
+        5.68, gt=0, description="De Ruiter radius up to which a source found and one of the list are the same."
+    )
+    detection_sigma: Number = Field(5.0, gt=0, description="Below so many times its error a flux has an upper limit.")
+    blend_beams: Number = Field(2.0, gt=0, description="Sources nearer than this are fitted together [beams].")
+    least_beam: Number = Field(0.2, gt=0, lt=1, description="Sources below this part of the beam are not measured.")
+    flux_error: Number = Field(0.03, ge=0, lt=1, description="Error of the flux scale, in each measurement.")
+    workers: Count | None = Field(None, ge=1, description="Threads. Not set: one per core.")
+
+    @property
+    def n_workers(self) -> int:
+        """Threads: `workers`, or the number of cores this process may use."""
+        return len(os.sched_getaffinity(0)) if self.workers is None else self.workers
+
+
+class LightcurveSettings(Section):
+    """The store of measurements, and what counts as variable."""
+
+    directory: UserPath | None = Field(
+        None, description='Where the measurements are kept. Not set: "lightcurves" beside paths.ms.'
+    )

@@ -1,0 +1,1 @@
+"""Light curves: keeping years of measurements, putting epochs on one scale, and finding what varies."""
