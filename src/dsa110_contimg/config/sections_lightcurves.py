@@ -14,7 +14,7 @@ class EpochSettings(Section):
     wait_s: Number = Field(
         1800.0,
         ge=0,
-        description="An hour is closed so long after its last group, if none is still being worked on [s].",
+        description="An hour closes so long after its last group, if none is still being worked on [s].",
     )
     least_images: Count = Field(6, ge=1, description="With fewer images than this an hour is not joined.")
 

@@ -9,7 +9,6 @@ median, and with no more than `CLIP`; antennas that stand out from the others in
 
 from __future__ import annotations
 
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -311,9 +310,11 @@ def of_array(total: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[
 
 def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Median over the first axis of what is not NaN; NaN where all is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.asarray(np.nanmedian(values, axis=0))
+    # nanmedian warns where all is NaN, and warnings cannot be silenced in one thread alone.
+    there = ~np.isnan(values).all(axis=0)
+    median = np.full(values.shape[1:], np.nan)
+    median[there] = np.nanmedian(values[:, there], axis=0)
+    return median
 
 
 def _of_antennas(

@@ -65,11 +65,8 @@ class Decisions(Connected):
             running = row.current_attempt is not None and row.wanted == Wanted.PRODUCTS
             if what is DecisionKind.RETRY and running:
                 raise AttemptRunningError(f"an attempt at {group_id} is running (attempt {row.n_attempts})")
-            self._apply(connection, decision)
-            state = derive_state(facts_of(group_row(connection, group_id)), decision.when_utc)
-            if self.decisions_path is not None:
-                append_decision(self.decisions_path, decision)
-            return state
+            take_decision(connection, decision, self.decisions_path)
+            return derive_state(facts_of(group_row(connection, group_id)), decision.when_utc)
 
     def restore_decisions(self, decisions: list[Decision]) -> int:
         """Take decisions that were read from beside the products (`rebuild`); those on unknown groups are left."""
@@ -78,7 +75,7 @@ class Decisions(Connected):
             for decision in decisions:
                 query = sa.select(schema.groups.c.id).where(schema.groups.c.id == decision.group_id)
                 if connection.execute(query).first() is not None:
-                    self._apply(connection, decision)
+                    apply_decision(connection, decision)
                     known += 1
         return known
 
@@ -115,17 +112,25 @@ class Decisions(Connected):
         with self.reading() as connection:
             return [decision_of(row) for row in connection.execute(query)]
 
-    @staticmethod
-    def _apply(connection: sa.Connection, decision: Decision) -> None:
-        gid, what, when = decision.group_id, decision.what, decision.when_utc
-        values = _VALUES[what] if what is DecisionKind.RETRY else _VALUES[what] | {"reason": decision.why}
-        connection.execute(schema.groups.update().where(schema.groups.c.id == gid).values(values))
-        if what is DecisionKind.RETIRE:
-            column = schema.products.c
-            live = schema.products.update().where(column.group_id == gid, column.retired_utc.is_(None))
-            connection.execute(live.values(retired_utc=when))
-        connection.execute(schema.decisions.insert(), decision._asdict())
-        add_event(connection, what.value, f"{decision.who}: {decision.why}", gid, when)
+
+def take_decision(connection: sa.Connection, decision: Decision, decisions_path: Path | None) -> None:
+    """Let a decision take effect, once it is also written beside the products; within the caller's transaction."""
+    apply_decision(connection, decision)
+    if decisions_path is not None:
+        append_decision(decisions_path, decision)
+
+
+def apply_decision(connection: sa.Connection, decision: Decision) -> None:
+    """Let a decision take effect; within the caller's transaction."""
+    gid, what, when = decision.group_id, decision.what, decision.when_utc
+    values = _VALUES[what] if what is DecisionKind.RETRY else _VALUES[what] | {"reason": decision.why}
+    connection.execute(schema.groups.update().where(schema.groups.c.id == gid).values(values))
+    if what is DecisionKind.RETIRE:
+        column = schema.products.c
+        live = schema.products.update().where(column.group_id == gid, column.retired_utc.is_(None))
+        connection.execute(live.values(retired_utc=when))
+    connection.execute(schema.decisions.insert(), decision._asdict())
+    add_event(connection, what.value, f"{decision.who}: {decision.why}", gid, when)
 
 
 def decision_of(row: Any) -> Decision:

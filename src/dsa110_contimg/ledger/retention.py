@@ -9,10 +9,11 @@ import sqlalchemy as sa
 
 from dsa110_contimg.ledger import schema
 from dsa110_contimg.ledger.connection import Connected, utc_now
+from dsa110_contimg.ledger.decisions import take_decision
 from dsa110_contimg.ledger.events import add_event
 from dsa110_contimg.ledger.files import recount
-from dsa110_contimg.ledger.records import GOOD, LATE, utc_of
-from dsa110_contimg.ledger.states import Wanted
+from dsa110_contimg.ledger.records import GOOD, LATE, Decision, utc_of
+from dsa110_contimg.ledger.states import DecisionKind, Wanted
 
 _BATCH = 500
 
@@ -73,15 +74,24 @@ class Retention(Connected):
                 found += [Held(gid, utc_of(mjd), kind, Path(path), size) for gid, mjd, kind, path, size in rows]
         return found
 
-    def retire_products(self, group_id: str, paths: Collection[Path], why: str, *, now: datetime | None = None) -> int:
-        """Count some products of a group as gone, and say how many it has left."""
+    def retire_products(self, group_id: str, paths: Collection[Path], who: str, *, now: datetime | None = None) -> int:
+        """Count some products of a group as gone, and say how many it has left.
+
+        With the last of them the group is retired, at once: nothing is to be made of what may be left of its files.
+        """
         column, when = schema.products.c, now or utc_now()
         live = (column.group_id == group_id) & column.retired_utc.is_(None)
         with self.writing() as connection:
             mine = live & column.path.in_([str(path) for path in paths])
             connection.execute(schema.products.update().where(mine).values(retired_utc=when))
-            add_event(connection, "retention", f"{why}: {', '.join(path.name for path in paths)}", group_id, when)
-            return int(connection.execute(sa.select(sa.func.count()).where(live)).scalar_one())
+            names = ", ".join(path.name for path in paths)
+            add_event(connection, "retention", f"removed: {names}", group_id, when)
+            left = int(connection.execute(sa.select(sa.func.count()).where(live)).scalar_one())
+            if not left:
+                why = "the last of its products was removed"
+                decision = Decision(group_id, DecisionKind.RETIRE, who, when, why)
+                take_decision(connection, decision, self.decisions_path)
+            return left
 
     def forget_files(self, group_id: str, paths: Collection[Path], why: str, *, now: datetime | None = None) -> None:
         """Forget subband files of a group that are no longer there; what was published of them stays."""

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dsa110_contimg.errors import ContimgError, RetentionError
-from dsa110_contimg.ledger.states import DecisionKind
 from dsa110_contimg.pipeline.calibration_records import FLAG_VERSIONS
 from dsa110_contimg.pipeline.retention_copies import N_COPIES, Copies, find_copies, verify
 from dsa110_contimg.storage.files import sync_directory
@@ -299,8 +298,5 @@ def _remove_products(ledger: Ledger, item: Item, output: Path) -> int:
         for path in there:
             path.rename(away / path.name)
         sync_directory(output)
-        left = ledger.retire_products(item.group_id, item.paths, "removed")
-        if not left:
-            # Nothing is to be made of what may be left of its files.
-            ledger.decide(item.group_id, DecisionKind.RETIRE, _WHO, "the last of its products was removed")
+        ledger.retire_products(item.group_id, item.paths, _WHO)
     return item.size_bytes
