@@ -374,3 +374,29 @@ def test_no_hidden_entry_of_staging(name):
         naming.parse_staging_name(name)
     with pytest.raises(NamingError):
         naming.staging_name("copying", name)
+
+
+class TestEpochs:
+    epochs = st.builds(
+        naming.epoch_id, whole_times, st.integers(-900, 900).map(lambda tenths: naming.strip_name(tenths / 10))
+    )
+
+    @given(epoch=epochs, kind=st.sampled_from(naming.MosaicKind), band=st.sampled_from([None, *naming.Band]))
+    def test_a_file_of_a_mosaic(self, epoch, kind, band):
+        assert naming.parse_epoch_file_name(naming.epoch_file_name(epoch, kind, band)) == (epoch, kind, band)
+
+    @given(version=st.integers(1, 10**6))
+    def test_a_version_of_a_reference_list(self, version):
+        assert naming.parse_reference_name(naming.reference_name(version)) == version
+
+    @pytest.mark.parametrize("name", ["reference-00001.parquet", "reference-1.parquet", "reference.parquet"])
+    def test_what_is_no_reference_list(self, name):
+        with pytest.raises(NamingError):
+            naming.parse_reference_name(name)
+        with pytest.raises(NamingError):
+            naming.reference_name(0)
+
+    @pytest.mark.parametrize("name", ["20251005T123456+54.6-image.fits", "20251005T123456-mosaic.fits"])
+    def test_what_is_no_mosaic_of_an_epoch(self, name):
+        with pytest.raises(NamingError):
+            naming.parse_epoch_file_name(name)

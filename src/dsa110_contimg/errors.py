@@ -42,6 +42,8 @@ Every error is a `ContimgError`, and most are also the error of the standard lib
     │   └── NoCalibrationError   (LookupError)        no calibration set may be used for these data
     ├── ImagingError             (ValueError)         visibilities of which no image can be made
     ├── MosaicError              (ValueError)         images that cannot be joined
+    ├── ReferenceListError       (ValueError)         a strip's list of sources that cannot be used so
+    │   └── NoReferenceListError (LookupError)        the strip has none
     ├── FlagVersionError         (LookupError)        no such version of the flags, or none that may be kept
     ├── SourceFindingError       (RuntimeError)       the sources of an image cannot be found
     ├── StagingError             (OSError)            a copy between data and scratch disk is refused, or fails
@@ -267,6 +269,18 @@ class ImagingError(ContimgError, ValueError):
 
 class MosaicError(ContimgError, ValueError):
     """Images that cannot be joined."""
+
+
+class LightcurveError(ContimgError, OSError):
+    """The store of light curves cannot be used, or the measurements of an epoch cannot be taken into it."""
+
+
+class ReferenceListError(ContimgError, ValueError):
+    """The list of sources of a strip cannot be read, or not be used so."""
+
+
+class NoReferenceListError(ReferenceListError, LookupError):
+    """A strip has no list of sources that its images are measured with."""
 
 
 class FlagVersionError(ContimgError, LookupError):

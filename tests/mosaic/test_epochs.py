@@ -6,9 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsa110_contimg.mosaic.epochs import Epoch, epoch_at, epochs_of, in_epoch, in_range, turned_hours
+from dsa110_contimg.errors import MosaicError
+from dsa110_contimg.ledger.records import mjd_of
+from dsa110_contimg.mosaic.epochs import (
+    Epoch,
+    common_epoch,
+    epoch_at,
+    epoch_start,
+    epochs_of,
+    in_epoch,
+    in_range,
+    in_utc_hour,
+    name_epoch,
+    strip_of,
+    turned_hours,
+    windows,
+)
 from dsa110_contimg.mosaic.inputs import Input
 from dsa110_contimg.mosaic.plane import Plane
+from dsa110_contimg.naming import parse_epoch_id
 from dsa110_contimg.telescope.band import HEADER_SITE
 from dsa110_contimg.telescope.geometry import meridian_icrs
 from dsa110_contimg.telescope.transits import SIDEREAL_DAY
@@ -56,3 +72,47 @@ def test_an_hour_has_twelve_groups_or_so_and_no_group_is_lost(start):
 def test_a_range_is_of_the_middles():
     groups = [group_at(60953.5 + k * GROUP_DAYS) for k in range(4)]
     assert in_range(groups, 60953.5 + GROUP_DAYS, 60953.5 + 3 * GROUP_DAYS) == groups[1:3]
+
+
+@given(number=st.integers(250_000, 400_000))
+def test_an_epoch_begins_when_its_hour_does(number):
+    begins = mjd_of(epoch_start(Epoch(number), LONGITUDE))
+    assert abs(turned_hours(begins, LONGITUDE) - number) < 1 / 3600
+    assert epoch_at(begins + 2e-5, LONGITUDE).number == number
+
+
+def test_a_strip_has_one_name_wherever_it_is_looked_at():
+    groups = [group_at(60953.0 + hour / 24, 54.57) for hour in range(0, 24, 3)]
+    assert max(one.plane.dec_deg for one in groups) - min(one.plane.dec_deg for one in groups) > 0.2
+    assert {strip_of([one], HEADER_SITE) for one in groups} == {"+54.6"}
+    name = name_epoch(groups[:1], epoch_at(60953.0, LONGITUDE), HEADER_SITE)
+    assert parse_epoch_id(name).strip == "+54.6"
+    assert 0 <= 60953.0 - mjd_of(parse_epoch_id(name).start) < 1 / 24
+
+
+def test_images_of_one_hour_have_an_epoch_in_common():
+    begins = mjd_of(epoch_start(Epoch(260_000), LONGITUDE))
+    groups = [group_at(begins + k * GROUP_DAYS) for k in (-1, 0, 1, 11)]
+    assert common_epoch(groups[1:], LONGITUDE) == Epoch(260_000)
+    with pytest.raises(MosaicError, match="not of one hour"):
+        common_epoch([groups[1], group_at(begins + 0.3)], LONGITUDE)
+    with pytest.raises(MosaicError, match="not of one hour"):
+        common_epoch([], LONGITUDE)
+
+
+def test_an_hour_of_utc_has_the_images_whose_middle_is_in_it():
+    groups = [group_at(60953.5 + k * 0.25 / 24) for k in range(-4, 8)]
+    chosen = in_utc_hour(groups, 60953.5 + 0.01)
+    assert [one.header.start_mjd for one in chosen] == [one.header.start_mjd for one in groups[4:8]]
+
+
+def test_windows_slide_and_leave_nothing_out():
+    groups = [group_at(60953.5 + k * 0.25 / 24) for k in range(12)]
+    slid = list(windows(groups, 1.0, 0.5))
+    assert [len(one) for one in slid] == [4, 4, 4, 4, 4]
+    assert slid[1][0] is groups[2]
+    gap = [*groups[:4], *[group_at(60955.0 + k * 0.25 / 24) for k in range(4)]]
+    found = list(windows(gap, 1.0, 0.25))
+    assert {id(one) for some in found for one in some} == {id(one) for one in gap}
+    assert len(list(windows(groups, 24.0, 24.0))) == 1
+    assert list(windows([], 1.0, 1.0)) == []

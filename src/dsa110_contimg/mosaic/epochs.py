@@ -6,19 +6,28 @@ its length in sidereal time, and an epoch's number counts the hours that the sky
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dsa110_contimg.errors import MosaicError
+from dsa110_contimg.naming import epoch_id, strip_name
+from dsa110_contimg.telescope.geometry import apparent_directions
 from dsa110_contimg.telescope.transits import SIDEREAL_DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from dsa110_contimg.mosaic.inputs import Input
+    from dsa110_contimg.telescope.site import Site
 
 # Earth rotation angle at J2000.0 (IERS Conventions 2010, equation 5.15) [turns], and that moment [MJD].
 _ERA_J2000, _MJD_J2000 = 0.7790572732640, 51544.5
+_MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
+_HOUR = 1.0 / 24.0
+# A window that begins so much before an image's middle has it: a thousandth of a second, in days.
+_ROUNDING = 1e-8
 
 
 class Epoch(NamedTuple):
@@ -66,6 +75,56 @@ def epochs_of(one: Input, longitude_deg: float) -> list[Epoch]:
     return [Epoch(number) for number in range(first, last + 1)]
 
 
+def epoch_start(epoch: Epoch, longitude_deg: float) -> datetime:
+    """Say when an epoch begins: UTC, to the second."""
+    turns = epoch.number / 24.0 - longitude_deg / 360.0
+    mjd = _MJD_J2000 + (turns - _ERA_J2000) * SIDEREAL_DAY
+    return _MJD_ZERO + timedelta(seconds=round(mjd * 86400.0))
+
+
+def strip_of(inputs: Sequence[Input], site: Site) -> str:
+    """Name the strip of images by the apparent declination of their pointing.
+
+    The telescope points at a declination of date; the ICRS declination of its images changes along a strip by the
+    precession since J2000.0, by 0.14 degrees to either side in 2025, and would give one strip several names.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+        Images; the median counts.
+    site : Site
+        Of the telescope.
+    """
+    decs = [
+        np.degrees(np.arcsin(apparent_directions(one.plane.ra_deg, one.plane.dec_deg, one.header.middle_mjd, site)))[
+            0, 0, 2
+        ]
+        for one in inputs
+    ]
+    return strip_name(float(np.median(decs)))
+
+
+def common_epoch(inputs: Sequence[Input], longitude_deg: float) -> Epoch:
+    """Find the epoch that all images overlap; of two, the one in which more of their middles are.
+
+    Raises
+    ------
+    MosaicError
+        There is none.
+    """
+    overlapped = [set(epochs_of(one, longitude_deg)) for one in inputs]
+    common = set.intersection(*overlapped) if overlapped else set()
+    if not common:
+        raise MosaicError("the images are not of one hour of sidereal time", remedy="Say which: --hour.")
+    middles = [int(np.floor(turned_hours(one.header.middle_mjd, longitude_deg))) for one in inputs]
+    return max(sorted(common), key=lambda epoch: middles.count(epoch.number))
+
+
+def name_epoch(inputs: Sequence[Input], epoch: Epoch, site: Site) -> str:
+    """Give the id of an epoch, of a strip that the images tell."""
+    return epoch_id(epoch_start(epoch, site.longitude_deg), strip_of(inputs, site))
+
+
 def in_epoch(inputs: Sequence[Input], epoch: Epoch, longitude_deg: float) -> list[Input]:
     """Choose the images that overlap an epoch."""
     return [one for one in inputs if epoch in epochs_of(one, longitude_deg)]
@@ -74,3 +133,34 @@ def in_epoch(inputs: Sequence[Input], epoch: Epoch, longitude_deg: float) -> lis
 def in_range(inputs: Sequence[Input], start_mjd: float, end_mjd: float) -> list[Input]:
     """Choose the images of which the middle is in a range of time."""
     return [one for one in inputs if start_mjd <= one.header.middle_mjd <= end_mjd]
+
+
+def in_utc_hour(inputs: Sequence[Input], mjd: float) -> list[Input]:
+    """Choose the images of which the middle is in the hour of UTC of a moment [MJD]."""
+    hour = np.floor(mjd * 24.0 + _ROUNDING)
+    return [one for one in inputs if np.floor(one.header.middle_mjd * 24.0 + _ROUNDING) == hour]
+
+
+def windows(inputs: Sequence[Input], hours: float, step_hours: float) -> Iterator[list[Input]]:
+    """Slide a window over images: those of which the middle is in it, then the next that are others.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+        The oldest first.
+    hours, step_hours : float
+        Length of the window, and how far it is moved [h, UTC]. The first begins with the first image.
+    """
+    if not inputs:
+        return
+    middles = np.array([one.header.middle_mjd for one in inputs])
+    before: list[int] = []
+    start = middles[0]
+    while start <= middles[-1] + _ROUNDING:
+        end = start + hours * _HOUR
+        chosen = [int(k) for k in np.flatnonzero((middles >= start - _ROUNDING) & (middles < end - _ROUNDING))]
+        # A window that has lost some, and gained none, has nothing new.
+        if chosen and not set(chosen) <= set(before):
+            yield [inputs[k] for k in chosen]
+            before = chosen
+        start += step_hours * _HOUR
