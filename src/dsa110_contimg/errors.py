@@ -42,6 +42,7 @@ Every error is a `ContimgError`, and most are also the error of the standard lib
     │   └── NoCalibrationError   (LookupError)        no calibration set may be used for these data
     ├── ImagingError             (ValueError)         visibilities of which no image can be made
     ├── MosaicError              (ValueError)         images that cannot be joined
+    ├── LightcurveError          (OSError)            the store of light curves, or an epoch's rows, cannot be used
     ├── ReferenceListError       (ValueError)         a strip's list of sources that cannot be used so
     │   └── NoReferenceListError (LookupError)        the strip has none
     ├── FlagVersionError         (LookupError)        no such version of the flags, or none that may be kept

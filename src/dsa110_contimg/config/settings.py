@@ -4,6 +4,8 @@ The models are frozen, refuse unknown keys, and carry the documentation of each 
 `dsa110_contimg.config.load_settings` is the way to get one.
 """
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -102,6 +104,11 @@ class Settings(BaseSettings):
     lightcurves: LightcurveSettings = Field(default_factory=LightcurveSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
+
+    @property
+    def lightcurves_directory(self) -> Path:
+        """Where the measurements are kept: `lightcurves.directory`, or ``lightcurves`` beside `paths.ms`."""
+        return self.lightcurves.directory or self.paths.ms.parent / "lightcurves"
 
     @classmethod
     def settings_customise_sources(

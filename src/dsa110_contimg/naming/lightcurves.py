@@ -1,4 +1,4 @@
-"""Names in the store of light curves: a directory a strip; in it an epoch's rows, those of a whole month, and the ensemble."""
+"""Names in a strip's directory of the store of light curves: an epoch's rows, those of a month, and the ensemble."""
 
 import re
 from typing import NamedTuple
