@@ -400,3 +400,30 @@ class TestEpochs:
     def test_what_is_no_mosaic_of_an_epoch(self, name):
         with pytest.raises(NamingError):
             naming.parse_epoch_file_name(name)
+
+
+class TestLightcurveStore:
+    @given(epoch=TestEpochs.epochs)
+    def test_an_epochs_rows_stand_in_its_day(self, epoch):
+        name = naming.epoch_rows_name(epoch)
+        assert naming.parse_epoch_rows_name(name) == naming.parse_epoch_rows_name(f"{epoch}.parquet") == epoch
+        assert name.startswith(f"{naming.epoch_month(epoch)}-")
+
+    @given(year=st.integers(1900, 2999), month=st.integers(1, 12), version=st.integers(0, 10**6))
+    def test_a_months_rows_are_numbered(self, year, month, version):
+        name = naming.month_rows_name(f"{year}-{month:02d}", version)
+        assert naming.parse_month_rows_name(name) == (f"{year}-{month:02d}", version)
+
+    @pytest.mark.parametrize("name", ["20251005T123456+54.6.fits", "x.parquet", "20251005T123456+54.6", ""])
+    def test_what_is_no_epochs_rows(self, name):
+        with pytest.raises(NamingError):
+            naming.parse_epoch_rows_name(name)
+
+    @pytest.mark.parametrize("name", ["2025-13-0001.parquet", "reference-0001.parquet", "2025-10-1.parquet"])
+    def test_what_is_no_months_rows(self, name):
+        with pytest.raises(NamingError):
+            naming.parse_month_rows_name(name)
+
+    def test_a_month_that_is_none_has_no_name(self):
+        with pytest.raises(NamingError):
+            naming.month_rows_name("2025-1", 1)

@@ -43,3 +43,15 @@ class LightcurveSettings(Section):
     directory: UserPath | None = Field(
         None, description='Where the measurements are kept. Not set: "lightcurves" beside paths.ms.'
     )
+    steady_sigma: Number = Field(
+        20.0, gt=0, description="A steady source, on which an epoch's scale rests, has at least so many times its noise."
+    )
+    least_epochs: Count = Field(4, ge=2, description="Measured less often than this, no source counts as steady.")
+    least_steady: Count = Field(
+        10, ge=3, description="With fewer steady sources than this in an image, its fluxes stay as they were measured."
+    )
+    join_epochs: Count = Field(
+        24, ge=1, description="So many epochs of a month are kept in files of their own, then joined to one."
+    )
+    memory_gb: Number = Field(1.0, ge=0.1, description="Memory that a query may use; beyond it, it works on disk [GB].")
+    threads: Count | None = Field(None, ge=1, description="Threads of a query. Not set: one per core.")
