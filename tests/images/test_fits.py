@@ -162,12 +162,16 @@ def test_exposure_band_and_other_cards_are_kept(tmp_path):
     read = read_image(path).header
     assert (read.exposure_s, read.target) == (280.5, "3C147")
     assert read.cards == cards[:2]
-    long = fits_header(
-        HEADER._replace(cards=(Card("PBMODEL", "x" * 90, "a beam"), Card("A", "y" * 60, "said"))), (4, 4)
-    )
-    assert (long["PBMODEL"], long["A"]) == ("x" * 66, "y" * 60)
+    long = fits_header(HEADER._replace(cards=(Card("IMAGED", "x" * 90, "a beam"), Card("A", "y" * 60, "said"))), (4, 4))
+    assert (long["IMAGED"], long["A"]) == ("x" * 66, "y" * 60)
     assert "CONTINUE" not in long.tostring()
     assert fits_header(HEADER, (4, 4))["EXPTIME"] == pytest.approx((HEADER.end_mjd - HEADER.start_mjd) * 86400)
+
+
+def test_the_file_of_a_primary_beam_is_found_however_long_its_name_is(tmp_path):
+    path, name = tmp_path / "a.fits", "/beams" * 40 + "/beam-0001.json"
+    write_plane(path, pixels(), HEADER._replace(cards=(Card("PBMODEL", name, "model of the primary beam"),)))
+    assert read_image(path).header.cards[0].value == name
 
 
 def test_a_cutout_knows_where_it_is(tmp_path):

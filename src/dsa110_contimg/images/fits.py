@@ -30,6 +30,8 @@ _STOKES_I = 1.0
 _DAY_S: Final = 86400.0
 # Characters of a text in one card.
 _LONGEST_TEXT: Final = 66
+# Those of which nothing may be lost, for a file is found by them; CONTINUE cards have the rest (FITS, section 4.2.1.2).
+_WHOLE = frozenset({"PBMODEL"})
 # Cards that say how the file is laid out.
 _LAYOUT = frozenset({"SIMPLE", "BITPIX", "NAXIS", "EXTEND", "BSCALE", "BZERO", "COMMENT", "HISTORY", "WCSAXES", ""})
 
@@ -292,7 +294,7 @@ def fits_header(header: ImageHeader, shape: tuple[int, int], history: Sequence[s
 
 def _fitting(card: Card) -> tuple[str | float | int | bool, str]:
     """Value and comment that fit in one line of 80 characters: the comment gives way, then the end of the value."""
-    if not isinstance(card.value, str):
+    if not isinstance(card.value, str) or card.key in _WHOLE:
         return card.value, card.comment
     value = card.value[:_LONGEST_TEXT]
     return value, card.comment if len(value) + len(card.comment) < _LONGEST_TEXT - 4 else ""

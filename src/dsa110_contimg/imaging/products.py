@@ -13,6 +13,7 @@ from dsa110_contimg.images.fits import Card, ImageHeader, write_plane
 from dsa110_contimg.imaging.noise import rms_map
 from dsa110_contimg.naming import ImageKind, image_file_name, image_record_name
 from dsa110_contimg.storage.files import output_errors
+from dsa110_contimg.telescope.beams import lasting_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -280,5 +281,6 @@ def _making_cards(imaged: Imaged, settings: ImageSettings) -> tuple[Card, ...]:
         Card("IMMINOR", imaged.cycles[-1].iterations if imaged.cycles else 0, "minor iterations"),
         Card("IMDRIFT", settings.drift, "the model drifts through the beam"),
         Card("IMTHERM", imaged.thermal_jy, "[Jy/beam] noise that the weights promise"),
-        Card("PBMODEL", settings.beam, "model of the primary beam"),
+        Card("PBMODEL", lasting_name(settings.beam), "model of the primary beam"),
+        Card("PNTDEC", float(np.degrees(imaged.observation.pointing_dec_rad)), "[deg] of the dishes, apparent"),
     )

@@ -16,6 +16,7 @@ from scipy.special import j1, jv
 from dsa110_contimg.errors import UsageError
 from dsa110_contimg.telescope.band import DISH_DIAMETER_M
 from dsa110_contimg.telescope.beam_files import FITS_ENDINGS, HDF5_ENDINGS, read_beam
+from dsa110_contimg.telescope.fitted_beams import FITTED_ENDING, read_fitted_beam
 from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ class GaussianBeam:
 def beam_model(name: str) -> BeamModel:
     """Return the beam with this name: ``airy``, ``tapered``, ``gaussian:FWHM`` (degrees at 1.4 GHz), or a file's.
 
-    A file is FITS or HDF5 (see `telescope.beam_files`); what ends like one is taken for its path.
+    A file is FITS or HDF5 (see `telescope.beam_files`), or JSON if it was fitted (see `telescope.fitted_beams`); what
+    ends like one is taken for its path.
 
     Raises
     ------
@@ -129,10 +131,19 @@ def beam_model(name: str) -> BeamModel:
         return TaperedBeam()
     elif name.lower().endswith((*FITS_ENDINGS, *HDF5_ENDINGS)):
         return read_beam(Path(name).expanduser())
+    elif name.lower().endswith(FITTED_ENDING):
+        return read_fitted_beam(Path(name).expanduser())
     raise UsageError(
         f"{name!r} is not a beam model",
-        remedy="Choose airy, tapered, gaussian:FWHM (degrees at 1.4 GHz), or a file, .fits or .h5.",
+        remedy="Choose airy, tapered, gaussian:FWHM (degrees at 1.4 GHz), or a file, .fits, .h5 or .json.",
     )
+
+
+def lasting_name(name: str) -> str:
+    """Name a beam so that it is found from everywhere: a file by its whole path."""
+    if name.lower().endswith((*FITS_ENDINGS, *HDF5_ENDINGS, FITTED_ENDING)):
+        return str(Path(name).expanduser().absolute())
+    return name
 
 
 def beam_offsets(directions: NDArray[np.float64], dec_rad: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
