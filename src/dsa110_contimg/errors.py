@@ -35,7 +35,8 @@ Every error is a `ContimgError`, and most are also the error of the standard lib
     │   ├── GroupStateError      (ValueError)         the group's state does not allow this
     │   │   └── AttemptRunningError                   another attempt at it is running
     │   ├── StaleAttemptError    (ValueError)         the attempt is not, or no longer, the current one
-    │   └── UnknownCalibrationError (LookupError)     no such calibration set in it
+    │   ├── UnknownCalibrationError (LookupError)     no such calibration set in it
+    │   └── UnknownEpochError    (LookupError)        no such epoch in it
     ├── MissingToolError         (ImportError)        an optional tool is not installed
     ├── ToolError                (RuntimeError)       an optional tool cannot be installed, or failed
     ├── CalibrationError         (ValueError)         nothing can be solved, or gains do not fit the data
@@ -45,6 +46,7 @@ Every error is a `ContimgError`, and most are also the error of the standard lib
     ├── LightcurveError          (OSError)            the store of light curves, or an epoch's rows, cannot be used
     ├── ReferenceListError       (ValueError)         a strip's list of sources that cannot be used so
     │   └── NoReferenceListError (LookupError)        the strip has none
+    ├── BeamFitError             (ValueError)         measurements to which no primary beam can be fitted
     ├── FlagVersionError         (LookupError)        no such version of the flags, or none that may be kept
     ├── SourceFindingError       (RuntimeError)       the sources of an image cannot be found
     ├── StagingError             (OSError)            a copy between data and scratch disk is refused, or fails
@@ -232,6 +234,10 @@ class UnknownGroupError(LedgerError, LookupError):
     """The ledger has no such group."""
 
 
+class UnknownEpochError(LedgerError, LookupError):
+    """The ledger has no such epoch."""
+
+
 class GroupStateError(LedgerError, ValueError):
     """The state of the group does not allow this."""
 
@@ -282,6 +288,10 @@ class ReferenceListError(ContimgError, ValueError):
 
 class NoReferenceListError(ReferenceListError, LookupError):
     """A strip has no list of sources that its images are measured with."""
+
+
+class BeamFitError(ContimgError, ValueError):
+    """Measurements to which no primary beam can be fitted."""
 
 
 class FlagVersionError(ContimgError, LookupError):

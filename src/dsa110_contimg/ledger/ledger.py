@@ -10,6 +10,8 @@ from dsa110_contimg.ledger.calibrations import Calibrations
 from dsa110_contimg.ledger.commits import Commits
 from dsa110_contimg.ledger.consistency import Consistency
 from dsa110_contimg.ledger.decisions import Decisions
+from dsa110_contimg.ledger.epoch_attempts import EpochAttempts
+from dsa110_contimg.ledger.epochs import Epochs
 from dsa110_contimg.ledger.events import Events
 from dsa110_contimg.ledger.files import Files
 from dsa110_contimg.ledger.flaggings import Flaggings
@@ -32,6 +34,8 @@ class Ledger(
     Calibrations,
     Flaggings,
     Retention,
+    Epochs,
+    EpochAttempts,
 ):
     """What the pipeline remembers; `open_ledger` opens one.
 

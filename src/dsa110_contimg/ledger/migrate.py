@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from dsa110_contimg.errors import LedgerError
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision; a test holds it against the scripts."""
 SCRIPTS = Path(__file__).parent / "migrations"
 

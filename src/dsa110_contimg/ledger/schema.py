@@ -204,3 +204,61 @@ flaggings = sa.Table(
     sa.Column("record", sa.JSON, nullable=False, server_default="{}"),
 )
 sa.Index("ix_flaggings_start", flaggings.c.start_mjd)
+
+epochs = sa.Table(
+    "epochs",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("strip", sa.Text, nullable=False),
+    sa.Column("start_mjd", sa.Float, nullable=False),
+    sa.Column("end_mjd", sa.Float, nullable=False),
+    sa.Column("first_seen_utc", UtcTime, nullable=False),
+    # What was published: of which images (their checksums by group), what it is worth, and what else is known of it.
+    sa.Column("published_utc", UtcTime),
+    sa.Column("path", sa.Text, nullable=False, server_default=""),
+    sa.Column("checksum", sa.Text, nullable=False, server_default=""),
+    sa.Column("size_bytes", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("inputs", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("verdict", sa.Text, nullable=False, server_default=""),
+    sa.Column("facts", sa.JSON, nullable=False, server_default="{}"),
+    # When it became part of the light curves, and when it was removed.
+    sa.Column("kept_utc", UtcTime),
+    sa.Column("retired_utc", UtcTime),
+    # What was last tried, of which images, and what came of it; whether an operator wants it done again.
+    sa.Column("current_attempt", sa.Integer),
+    sa.Column("n_attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_transient", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_failure", sa.Text),
+    sa.Column("tried", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("not_before_utc", UtcTime),
+    sa.Column("again", sa.Boolean(create_constraint=False), nullable=False, server_default="0"),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sqlite_with_rowid=False,
+)
+sa.Index("ix_epochs_start", epochs.c.start_mjd)
+
+epoch_attempts = sa.Table(
+    "epoch_attempts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("epoch_id", sa.Text, sa.ForeignKey("epochs.id"), nullable=False),
+    sa.Column("strip", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("started_utc", UtcTime, nullable=False),
+    sa.Column("ended_utc", UtcTime),
+    sa.Column("committed", sa.Boolean(create_constraint=False), nullable=False, server_default="0"),
+    sa.Column("replaces", sa.Boolean(create_constraint=False), nullable=False, server_default="0"),
+    sa.Column("pid", sa.Integer),
+    sa.Column("host", sa.Text, nullable=False, server_default=""),
+    sa.Column("exit_code", sa.Integer),
+    sa.Column("failure_kind", sa.Text),
+    sa.Column("message", sa.Text, nullable=False, server_default=""),
+    sa.Column("log_path", sa.Text),
+    sa.Column("stages", sa.JSON, nullable=False, server_default="[]"),
+    sa.UniqueConstraint("epoch_id", "number", name="uq_epoch_attempts_number"),
+    sqlite_autoincrement=True,
+)
+# The promise itself: one current attempt a strip.
+sa.Index(
+    "uq_epoch_attempts_current", epoch_attempts.c.strip, unique=True, sqlite_where=epoch_attempts.c.ended_utc.is_(None)
+)

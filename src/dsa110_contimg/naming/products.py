@@ -3,6 +3,7 @@
 import re
 
 from dsa110_contimg.errors import NamingError
+from dsa110_contimg.naming.epochs import parse_epoch_id
 from dsa110_contimg.naming.groups import compact, expand
 
 PROVENANCE_NAME = "contimg.json"
@@ -12,10 +13,13 @@ CALIBRATION_NAME = "set.json"
 FLAGS_NAME = "flags.json"
 """The file in a Measurement Set that says what was flagged by what."""
 _MS = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)(?:_(?P<source>[^_/]+))?\.ms")
-_PARTIAL = re.compile(r"\.partial-(?P<compact>[0-9T]{15}[b-z]?)-(?P<attempt>[A-Za-z0-9_.-]+)")
+_STRIP = r"[+-][0-9]{2}\.[0-9]"
+_PARTIAL = re.compile(
+    rf"\.partial-(?P<compact>[0-9T]{{15}}[b-z]?)(?P<strip>{_STRIP}(?=-))?-(?P<attempt>[A-Za-z0-9_.-]+)"
+)
 _CALIBRATION = re.compile(r"(?P<compact>[0-9T]{15}[b-z]?)_(?P<source>[^_/]+)_(?P<version>[A-Za-z0-9.-]+)\.cal")
 _VERSION = re.compile(r"[A-Za-z0-9.-]+")
-_ATTEMPT = re.compile(r"[A-Za-z0-9_.-]+")
+_ATTEMPT = re.compile(r"(?![0-9]{2}\.[0-9]-)[A-Za-z0-9_.-]+")  # nor may it look like a strip in the south
 _MAX_NAME_BYTES = 255
 _PLAIN_SOURCE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.")
 
@@ -95,16 +99,28 @@ def is_flag_record_name(name: str) -> bool:
     return name.endswith(".flags.json") and not name.startswith(".")
 
 
-def partial_name(gid: str, attempt: str | int) -> str:
-    """Name the directory in which one attempt builds a group's products, until they are published."""
+def in_paths(unit: str) -> str:
+    """Write what products are of as paths do: a group's id compact, an epoch's as it is."""
+    if unit[-5:-4] in {"+", "-"}:
+        parse_epoch_id(unit)
+        return unit
+    return compact(unit)
+
+
+def partial_name(unit: str, attempt: str | int) -> str:
+    """Name the directory in which one attempt builds the products of a group or an epoch, until they are published."""
     if _ATTEMPT.fullmatch(str(attempt)) is None:
         raise NamingError(f"{attempt!r} cannot name an attempt", remedy="Use letters, digits, '_', '.' and '-'.")
-    return f".partial-{compact(gid)}-{attempt}"
+    return f".partial-{in_paths(unit)}-{attempt}"
 
 
 def parse_partial_name(name: str) -> tuple[str, str]:
-    """Undo `partial_name`: the group id and the attempt."""
+    """Undo `partial_name`: the id of the group or epoch, and the attempt."""
     match = _PARTIAL.fullmatch(name)
     if match is None:
         raise NamingError(f"{name!r} does not name a partial product")
-    return expand(match["compact"]), match["attempt"]
+    if match["strip"] is None:
+        return expand(match["compact"]), match["attempt"]
+    epoch = match["compact"] + match["strip"]
+    parse_epoch_id(epoch)
+    return epoch, match["attempt"]

@@ -46,7 +46,7 @@ class JobDescription:
     Attributes
     ----------
     group : str
-        Group id.
+        Id of the group, or of the epoch.
     attempt_id : int
         Of the ledger.
     start_mjd : float
@@ -77,6 +77,8 @@ class JobDescription:
         Directory in which the description lies while the attempt lasts.
     options : dict
         By stage, what its module understands.
+    inputs : dict of str to str
+        Of an epoch: checksums of the images that go into it, by group.
     """
 
     group: str
@@ -95,6 +97,7 @@ class JobDescription:
     log_path: str
     jobs: str
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
 
     @property
     def partial(self) -> Path:
@@ -133,7 +136,7 @@ class Manifest:
     Attributes
     ----------
     group, start_mjd
-        Of the group.
+        Of the group, or of the epoch.
     attempt_id : int
     subbands : tuple of int
         Those whose data are in the products.
@@ -143,6 +146,10 @@ class Manifest:
     products : tuple of ProductMade
     stages : tuple of StageTime
     made_utc : str
+    inputs : dict of str to str
+        Of an epoch: checksums of the images that went into it, by group.
+    facts : dict
+        What else is known of what was made.
     """
 
     group: str
@@ -155,6 +162,8 @@ class Manifest:
     stages: tuple[StageTime, ...]
     made_utc: str
     format: int = 1
+    inputs: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same for JSON, with named fields throughout."""
@@ -183,6 +192,8 @@ class Manifest:
             products=tuple(ProductMade(**item) for item in values["products"]),
             stages=tuple(StageTime(**item) for item in values["stages"]),
             made_utc=values["made_utc"],
+            inputs=dict(values.get("inputs", {})),
+            facts=dict(values.get("facts", {})),
         )
 
     @classmethod

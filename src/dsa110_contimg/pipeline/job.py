@@ -1,4 +1,4 @@
-"""The job: one process that runs a group's stages and leaves its products in a partial directory.
+"""The job: one process that runs the stages of a group or an epoch and leaves its products in a partial directory.
 
 ``python -m dsa110_contimg.pipeline.job DESCRIPTION.json [FD]``: started by a supervisor (`attempt`), it reports through
 the descriptor FD, a line of JSON each: ``{"beat": stage}`` every two seconds, ``{"result": ...}`` at the end. Its
@@ -26,7 +26,7 @@ from dsa110_contimg.config.logs import configure_logging
 from dsa110_contimg.errors import OutputExistsError
 from dsa110_contimg.pipeline.description import MANIFEST_NAME, JobDescription, Manifest, ProductMade, StageTime
 from dsa110_contimg.pipeline.failures import is_disk_full, kind_of, message_of
-from dsa110_contimg.pipeline.stages import STAGES, JobContext
+from dsa110_contimg.pipeline.stages import JobContext, stage_named
 from dsa110_contimg.storage.checksums import tree_checksum
 from dsa110_contimg.storage.files import output_errors, sync_directory, sync_tree
 from dsa110_contimg.storage.publish import publish
@@ -91,7 +91,7 @@ def run_job(description: JobDescription, reporter: Reporter) -> Manifest:
             for name in description.stages:
                 reporter.enter(name)
                 begun = time.monotonic()
-                moved = STAGES[name].load()(context)
+                moved = stage_named(name).load()(context)
                 reporter.times.append(StageTime(name, round(time.monotonic() - begun, 3), *moved))
             reporter.enter("publish")
             manifest = _hand_over(description, context, reporter.times)
@@ -140,6 +140,8 @@ def _hand_over(description: JobDescription, context: JobContext, times: Sequence
             products=tuple(products),
             stages=tuple(times),
             made_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            inputs=description.inputs,
+            facts=context.facts,
         )
         written = partial / f".{MANIFEST_NAME}"
         written.write_text(json.dumps(manifest.as_dict(), indent=1) + "\n")

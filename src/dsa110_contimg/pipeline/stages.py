@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dsa110_contimg.errors import UsageError
 
@@ -50,6 +50,8 @@ class JobContext:
         What calibrates the data, from the stage ``apply`` on.
     times : list of StageTime
         What the stages that have ended took.
+    facts : dict
+        What else is to be known of what was made.
     """
 
     description: JobDescription
@@ -59,6 +61,7 @@ class JobContext:
     set_aside: list[BadFile] = field(default_factory=list)
     solutions: tuple[Solutions, ...] = ()
     times: list[StageTime] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def ms(self) -> Path:
@@ -107,6 +110,14 @@ STAGES = {
     "catalogue": Stage("dsa110_contimg.pipeline.stage_catalogue", 900.0),
     "report": Stage("dsa110_contimg.pipeline.stage_report", 300.0),
 }
+EPOCH = "epoch"
+"""The stage of a job that makes an epoch, and the kind of its product."""
+EPOCH_STAGE = Stage("dsa110_contimg.pipeline.stage_epoch", 3600.0)
+
+
+def stage_named(name: str) -> Stage:
+    """Find a stage, of a group or of an epoch."""
+    return EPOCH_STAGE if name == EPOCH else STAGES[name]
 
 
 def check_stages(names: Iterable[str]) -> tuple[str, ...]:
