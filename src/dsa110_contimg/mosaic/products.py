@@ -16,7 +16,7 @@ from dsa110_contimg.storage.files import output_errors, sync_tree
 from dsa110_contimg.storage.publish import partial_directory, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from dsa110_contimg.config.settings import MosaicSettings
@@ -32,6 +32,13 @@ class Written(NamedTuple):
 
     directory: Path
     plane: dict[str, Any]
+    best_rms_jy: float
+    area_deg2: float
+
+
+class Covered(NamedTuple):
+    """The least noise of a mosaic [Jy/beam], and how much sky is in it [deg2]."""
+
     best_rms_jy: float
     area_deg2: float
 
@@ -71,41 +78,65 @@ def write_mosaic(
     """
     first, last = inputs[0].group, inputs[-1].group
     name = mosaic_name(first, last)
-    header = _header(joint, inputs)
-    history = [f"{one.group} weight {one.share:.4f} noise {one.noise_jy * 1e3:.4f} mJy" for one in joint.used]
-    best, n_pixels = np.inf, 0
     with partial_directory(output, first) as partial:
         directory = partial / name
-        with output_errors(directory), ExitStack() as files:
+        with output_errors(directory):
             directory.mkdir()
-            streams = {}
-            for kind in MosaicKind:
-                path = directory / mosaic_file_name(first, last, kind)
-                streams[kind] = files.enter_context(closing(_stream(path, kind, joint, header, history)))
-            for band in joint.bands:
-                for kind, values in zip(MosaicKind, (band.image, band.rms, band.weight), strict=True):
-                    streams[kind].write(values.astype(">f4")[None, None])
-                there = np.isfinite(band.rms)
-                n_pixels += int(there.sum())
-                best = min(best, float(np.nanmin(band.rms)) if there.any() else np.inf)
-        plane = joint.plane._asdict()
-        area = n_pixels * joint.plane.cell_deg**2
-        record = {
-            "format": FORMAT,
-            "plane": plane,
-            "beam": joint.beam._asdict(),
-            "beam_note": _beam_note(settings),
-            "inputs": [one._asdict() | {"beam": one.beam._asdict()} for one in joint.used],
-            "best_rms_jy": best,
-            "area_deg2": area,
-            "settings": settings.model_dump(mode="json"),
-            **facts,
-        }
+        covered = write_mosaic_planes(joint, inputs, directory, lambda kind: mosaic_file_name(first, last, kind))
+        record = mosaic_facts(joint, settings) | covered._asdict() | dict(facts)
         with output_errors(directory):
             (directory / mosaic_record_name(first, last)).write_text(json.dumps(plain(record), indent=1) + "\n")
             sync_tree(partial)
         publish(directory, output / name, replace=replace)
-    return Written(output / name, plane, best, area)
+    return Written(output / name, joint.plane._asdict(), covered.best_rms_jy, covered.area_deg2)
+
+
+def mosaic_facts(joint: Joint, settings: MosaicSettings) -> dict[str, Any]:
+    """Say of a mosaic what is in it and how it was made, for its record."""
+    return {
+        "format": FORMAT,
+        "plane": joint.plane._asdict(),
+        "beam": joint.beam._asdict(),
+        "beam_note": _beam_note(settings),
+        "inputs": [one._asdict() | {"beam": one.beam._asdict()} for one in joint.used],
+        "settings": settings.model_dump(mode="json"),
+    }
+
+
+def write_mosaic_planes(
+    joint: Joint, inputs: Sequence[Input], directory: Path, name_of: Callable[[MosaicKind], str]
+) -> Covered:
+    """Write image, noise and weight of a mosaic, band by band, into a directory that is published as a whole.
+
+    Parameters
+    ----------
+    joint, inputs
+        As of `write_mosaic`.
+    directory : Path
+        It is there already.
+    name_of : callable
+        Names the file of each kind.
+
+    Raises
+    ------
+    OutputError
+        They cannot be written.
+    """
+    header = _header(joint, inputs)
+    history = [f"{one.group} weight {one.share:.4f} noise {one.noise_jy * 1e3:.4f} mJy" for one in joint.used]
+    best, n_pixels = np.inf, 0
+    with output_errors(directory), ExitStack() as files:
+        streams = {
+            kind: files.enter_context(closing(_stream(directory / name_of(kind), kind, joint, header, history)))
+            for kind in MosaicKind
+        }
+        for band in joint.bands:
+            for kind, values in zip(MosaicKind, (band.image, band.rms, band.weight), strict=True):
+                streams[kind].write(values.astype(">f4")[None, None])
+            there = np.isfinite(band.rms)
+            n_pixels += int(there.sum())
+            best = min(best, float(np.nanmin(band.rms)) if there.any() else np.inf)
+    return Covered(best, n_pixels * joint.plane.cell_deg**2)
 
 
 def _stream(
