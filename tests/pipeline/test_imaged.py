@@ -15,6 +15,8 @@ from dsa110_contimg.ledger import open_ledger
 from dsa110_contimg.naming import LEDGER_NAME, compact, image_name, image_stem, images_name, report_name, sources_stem
 from dsa110_contimg.photometry.records import read_catalogue
 from dsa110_contimg.photometry.sources import values
+from dsa110_contimg.pipeline.origins import Trail, missing_links, walk
+from dsa110_contimg.pipeline.provenance import trace
 from dsa110_contimg.pipeline.stages import STAGES
 from dsa110_contimg.telescope.prediction import REFERENCE_HZ
 from imaged_night import command, environment, make_night, run_cli
@@ -102,6 +104,18 @@ def test_the_report_tells_of_every_stage_and_has_the_log(calm):
     quality = json.loads((output / images_name(gid) / f"{compact(gid)}-quality.json").read_text())
     assert quality["verdict"] in {"good", "usable"}
     assert quality["verdict"] in page
+
+
+def test_images_are_followed_back_to_every_file(calm):
+    output, outcomes = calm
+    gid = target_of(outcomes)
+    with open_ledger(output / "state" / LEDGER_NAME, create=False) as ledger:
+        origin = trace(str(output / images_name(gid) / image_name(gid, "pbcor")), Trail((), ledger))
+    assert missing_links(origin) == []
+    kinds = [one.kind for one in walk(origin)]
+    # The target's own files, and those of the transit that calibrated it.
+    assert (kinds.count("subband"), kinds.count("ms"), kinds[:3]) == (32, 2, ["file", "images", "ms"])
+    assert any("by attempt 1" in line for line in origin.of[0].says)
 
 
 def test_the_same_line_again_does_nothing_more(night, calm):
