@@ -26,6 +26,12 @@ VERBS = {
     "qa": Verb("dsa110_contimg.cli.qa", "app", "Pictures of a Measurement Set: fast plots, quicklooks."),
     "tools": Verb("dsa110_contimg.cli.tools", "app", "Install the external programs that draw: shadeMS, ragavi."),
     "mosaic": Verb("dsa110_contimg.cli.mosaic", "mosaic", "Join the images of many groups to one."),
+    "photometry": Verb(
+        "dsa110_contimg.cli.photometry", "app", "Measure the sources of a strip in its images; what is known of it."
+    ),
+    "provenance": Verb(
+        "dsa110_contimg.cli.provenance", "provenance", "What a product was made of, back to the subband files."
+    ),
     "run": Verb("dsa110_contimg.cli.run", "run", "Take a directory of subband files through all stages, once."),
     "status": Verb("dsa110_contimg.cli.status", "status", "Does it keep up, and what failed?"),
     "stream": Verb("dsa110_contimg.cli.stream", "stream", "Take every group through the stages, as files come."),
