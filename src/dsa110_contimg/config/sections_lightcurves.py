@@ -17,6 +17,17 @@ class EpochSettings(Section):
         description="An hour closes so long after its last group, if none is still being worked on [s].",
     )
     least_images: Count = Field(6, ge=1, description="With fewer images than this an hour is not joined.")
+    good_rms_mjy: Number = Field(3.0, gt=0, description="Noise of a mosaic up to which its epoch is good [mJy/beam].")
+    usable_rms_mjy: Number = Field(20.0, gt=0, description="... and usable [mJy/beam].")
+    good_missing: Number = Field(
+        0.1, ge=0, le=1, description="Part of the listed sources, of those that should stand out, that may be missing."
+    )
+    usable_missing: Number = Field(0.4, ge=0, le=1, description="... for the epoch to be usable.")
+    good_flux_ratio: Number = Field(
+        1.1, gt=1, description="Flux-scale ratio to the list or the reference (or its inverse) up to which it is good."
+    )
+    usable_flux_ratio: Number = Field(1.3, gt=1, description="... and usable.")
+    least_sources: Count = Field(5, ge=1, description="Sources from which on what is missing and the ratio are judged.")
 
 
 class PhotometrySettings(Section):
@@ -24,6 +35,9 @@ class PhotometrySettings(Section):
 
     radius_sigma: Number = Field(
         5.68, gt=0, description="De Ruiter radius up to which a source found and one of the list are the same."
+    )
+    new_sigma: Number = Field(
+        6.0, gt=0, description="A source found on a mosaic is added to the list if it is so many times above the noise."
     )
     detection_sigma: Number = Field(5.0, gt=0, description="Below so many times its error a flux has an upper limit.")
     blend_beams: Number = Field(2.0, gt=0, description="Sources nearer than this are fitted together [beams].")
@@ -44,7 +58,9 @@ class LightcurveSettings(Section):
         None, description='Where the measurements are kept. Not set: "lightcurves" beside paths.ms.'
     )
     steady_sigma: Number = Field(
-        20.0, gt=0, description="A steady source, on which an epoch's scale rests, has at least so many times the noise."
+        20.0,
+        gt=0,
+        description="A steady source, on which an epoch's scale rests, has at least so many times the noise.",
     )
     least_epochs: Count = Field(4, ge=2, description="Measured less often than this, no source counts as steady.")
     least_steady: Count = Field(
