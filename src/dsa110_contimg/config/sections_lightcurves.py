@@ -60,7 +60,7 @@ class LightcurveSettings(Section):
     steady_sigma: Number = Field(
         20.0,
         gt=0,
-        description="A steady source, on which an epoch's scale rests, has at least so many times the noise.",
+        description="A steady source, on which an epoch's scale rests, is above so many times its noise.",
     )
     least_epochs: Count = Field(4, ge=2, description="Measured less often than this, no source counts as steady.")
     least_steady: Count = Field(
