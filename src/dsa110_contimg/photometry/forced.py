@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from dsa110_contimg.config.settings import PhotometrySettings
     from dsa110_contimg.images.fits import ImageHeader
+    from dsa110_contimg.photometry.forced_places import Reference
 
 log = logging.getLogger(__name__)
 
@@ -43,34 +44,6 @@ _HIGH_RMS = 2.0
 # `Flag.EXTENDED`: so wide, over the beam, that the flux of a point is 4 per cent low.
 _EXTENDED = 0.3
 _LIMIT_SIGMA = 3.0
-
-
-class Reference(Protocol):
-    """The places that are measured: what is used of a reference list, arrays (S,)."""
-
-    @property
-    def source_id(self) -> NDArray[np.int64]:
-        """Numbers of the sources."""
-
-    @property
-    def ra_deg(self) -> NDArray[np.float64]:
-        """Right ascensions, ICRS [deg]."""
-
-    @property
-    def dec_deg(self) -> NDArray[np.float64]:
-        """Declinations, ICRS [deg]."""
-
-    @property
-    def flux_jy(self) -> NDArray[np.float64]:
-        """About how bright they are [Jy]; NaN if not known."""
-
-    @property
-    def major_arcsec(self) -> NDArray[np.float64]:
-        """How wide they are without the beam, FWHM [arcsec]; 0 for points."""
-
-    @property
-    def same_as(self) -> NDArray[np.int64]:
-        """Number of the source that each was merged into, and which is measured instead; 0 for none."""
 
 
 class Planes(NamedTuple):

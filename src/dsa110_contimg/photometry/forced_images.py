@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,11 @@ from dsa110_contimg.naming import (
     epoch_record_name,
     image_file_name,
     image_stem,
+    mosaic_file_name,
+    mosaic_record_name,
+    parse_epoch_directory_name,
     parse_images_name,
+    parse_mosaic_name,
     quality_name,
 )
 from dsa110_contimg.photometry.beam_error import beam_error as error_of_beam
@@ -33,11 +38,11 @@ from dsa110_contimg.storage.files import output_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from dsa110_contimg.config.settings import PhotometrySettings
     from dsa110_contimg.images.fits import ImageHeader
-    from dsa110_contimg.photometry.forced import BeamError, Reference
+    from dsa110_contimg.photometry.forced import BeamError
+    from dsa110_contimg.photometry.forced_places import Reference
 
 log = logging.getLogger(__name__)
 
@@ -155,6 +160,41 @@ def measure_epoch(
     return together(tables)
 
 
+def measure_directory(directory: Path, reference: Reference, settings: PhotometrySettings) -> pa.Table:
+    """Measure what a directory has, by its name: a group's images, an epoch, or a mosaic made by hand.
+
+    Raises
+    ------
+    UsageError
+        It is none of these.
+    UnreadableFileError, HeaderKeyError, HeaderValueError
+        Something in it cannot be read.
+    """
+    for named, measured in ((parse_epoch_directory_name, _epoch_by_record), (parse_mosaic_name, _mosaic_by_hand)):
+        try:
+            named(directory.name)
+        except NamingError:
+            continue
+        return measured(directory, reference, settings)
+    return measure_group(directory, reference, settings)
+
+
+def _epoch_by_record(directory: Path, reference: Reference, settings: PhotometrySettings) -> pa.Table:
+    epoch = parse_epoch_directory_name(directory.name)
+    record = directory / epoch_record_name(epoch)
+    version, error = beam_of_record(record)
+    bad = verdict_of(record) == "bad"
+    return measure_epoch(directory, epoch, reference, settings, beam_version=version, beam_error=error, bad_epoch=bad)
+
+
+def _mosaic_by_hand(directory: Path, reference: Reference, settings: PhotometrySettings) -> pa.Table:
+    first, last = parse_mosaic_name(directory.name)
+    version, error = beam_of_record(directory / mosaic_record_name(first, last))
+    image, rms = (directory / mosaic_file_name(first, last, kind) for kind in (MosaicKind.IMAGE, MosaicKind.RMS))
+    about = About("", directory.name, "mosaic", beam_version=version)
+    return together([measure(read_planes(image, rms=rms), reference, about, settings, error)])
+
+
 def beam_of(headers: Sequence[ImageHeader], noises_jy: Sequence[float]) -> tuple[str, BeamError]:
     """Tell which primary beam a mosaic was corrected for, and how wrong its fluxes may be for it.
 
@@ -170,26 +210,36 @@ def beam_of(headers: Sequence[ImageHeader], noises_jy: Sequence[float]) -> tuple
     return "; ".join(names), partial(error_of_beam, list(headers), weights=weights)
 
 
-def beam_of_epoch(directory: Path, epoch: str) -> tuple[str, BeamError] | None:
-    """Do the same for an epoch's mosaic by its record; None where one of its images is not there any more.
+def beam_of_record(path: Path) -> tuple[str, BeamError | None]:
+    """Do the same for a mosaic by its record; without an error where one of its images is not there any more.
 
     Raises
     ------
     UnreadableFileError
-        It has no record, or one that says nothing of its images.
+        There is no record, or one that says nothing of its images.
     """
-    path = directory / epoch_record_name(epoch)
-    try:
-        inputs: list[dict[str, Any]] = json.loads(path.read_text())["inputs"]
-        images = [(directory.parent / one["image"], float(one["noise_jy"])) for one in inputs]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnreadableFileError(f"is no record of an epoch ({type(error).__name__}: {error})", path=path) from error
+    images = images_of_record(path)
     try:
         headers = [_header_of(image) for image, _ in images]
     except OSError as error:
-        log.warning("%s: an image is not there (%s): fluxes have no error of the primary beam", epoch, error)
-        return None
+        log.warning("%s: an image is not there (%s): fluxes have no error of the primary beam", path.name, error)
+        return "", None
     return beam_of(headers, [noise for _, noise in images])
+
+
+def images_of_record(path: Path) -> list[tuple[Path, float]]:
+    """Read from a mosaic's record which images are in it, and the noise of each [Jy/beam].
+
+    Raises
+    ------
+    UnreadableFileError
+        There is no record, or one that says nothing of its images.
+    """
+    try:
+        inputs: list[dict[str, Any]] = json.loads(path.read_text())["inputs"]
+        return [(_still_there(Path(one["image"]), path.parent), float(one["noise_jy"])) for one in inputs]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnreadableFileError(f"is no record of a mosaic ({type(error).__name__}: {error})", path=path) from error
 
 
 def together(tables: Sequence[pa.Table]) -> pa.Table:
@@ -236,6 +286,12 @@ def verdict_of(path: Path) -> str:
         return str(json.loads(path.read_text())["verdict"])
     except (OSError, ValueError, KeyError):
         return ""
+
+
+def _still_there(image: Path, mosaic: Path) -> Path:
+    """Where an image is: as it was said, or if that moved, in the group's directory beside that of the mosaic."""
+    beside = mosaic.parent / image.parent.name / image.name
+    return beside if beside.exists() and not image.exists() else image
 
 
 def _header_of(image: Path) -> ImageHeader:
