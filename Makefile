@@ -87,6 +87,7 @@ $(RUN_STAMP): pyproject.toml constraints.txt | $(PY)
 	@$(PY) -c 'from dsa110_contimg.calibration.compiled import compile_kernels; compile_kernels()'
 	@$(PY) -c 'from dsa110_contimg.imaging.compiled import compile_kernels; compile_kernels()'
 	@$(PY) -c 'from dsa110_contimg.mosaic.kernels import compile_kernels; compile_kernels()'
+	@$(PY) -c 'from dsa110_contimg.photometry.forced_kernels import compile_kernels; compile_kernels()'
 	@$(PY) -c 'from dsa110_contimg.qa.compiled import compile_kernels; compile_kernels()'
 	@touch $@
 
