@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 from pyarrow import compute, parquet
 
@@ -16,18 +15,18 @@ from dsa110_contimg.errors import LightcurveError
 from dsa110_contimg.lightcurves.ensemble import find_ensemble, read_ensemble, write_ensemble
 from dsa110_contimg.lightcurves.files import Month, epochs_of, locked, months, strips
 from dsa110_contimg.lightcurves.rows import as_rows, sort_rows, write_rows
-from dsa110_contimg.lightcurves.scaling import scale_to
+from dsa110_contimg.lightcurves.scaling import FITTED, fit_scales, with_scales
 from dsa110_contimg.naming import month_rows_name
 from dsa110_contimg.storage.files import output_errors, sync_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from dsa110_contimg.config.settings import LightcurveSettings
 
-ROWS_AT_ONCE = 4_000_000
-"""Rows that are sorted in memory together [about 100 bytes each, three times over]."""
+ROWS_AT_ONCE = 1_000_000
+"""Rows that are sorted in memory together."""
 
 
 class Joined(NamedTuple):
@@ -92,7 +91,8 @@ def compact(root: Path, strip: str, month: str, settings: LightcurveSettings) ->
         else:
             ensemble = read_ensemble(root, strip)
         epochs = {epoch: checksum for epoch, checksum in sorted(epochs_of(files).items()) if checksum}
-        rows = (sort_rows(scale_to(ensemble, part, settings).table) for part in _parts(files))
+        scales = fit_scales(ensemble, _steady_rows(files, ensemble), settings)
+        rows = (with_scales(sort_rows(part), scales) for part in _parts(files))
         path = root / strip / month_rows_name(month, files.version + 1)
         n_rows = write_rows(path, rows, epochs)
         _clear(files)
@@ -112,30 +112,39 @@ def _clear(files: Month) -> None:
                 directory.rmdir()
 
 
+def _steady_rows(files: Month, ensemble: pa.Table) -> pa.Table:
+    """Give what is needed to fit the scales of a month's images."""
+    sources = compute.unique(ensemble["source_id"])
+    return _gathered(files, lambda table: table.filter(compute.is_in(table["source_id"], sources)), list(FITTED))
+
+
 def _parts(files: Month) -> Iterator[pa.Table]:
     """Give a month's rows, unsorted, some sources at a time."""
-    sources = [_read(path, ["source_id"], None) for path in _all(files)]
-    numbers = np.concatenate([table["source_id"].to_numpy() for table in sources]) if sources else np.zeros(0, np.int64)
-    n_parts = max(1, -(-numbers.size // ROWS_AT_ONCE))
-    if numbers.size == 0:
-        return
+    numbers = _gathered(files, lambda table: table, ["source_id", "epoch"])["source_id"].to_numpy().copy()
     numbers.sort()
-    edges = [int(numbers[i * numbers.size // n_parts]) for i in range(1, n_parts)]
-    del sources
+    n_parts = max(1, -(-numbers.size // ROWS_AT_ONCE))
+    edges = sorted({int(numbers[i * numbers.size // n_parts]) for i in range(1, n_parts)})
     for low, high in zip([None, *edges], [*edges, None], strict=True):
         within = [("source_id", ">=", low)] if low is not None else []
         within += [("source_id", "<", high)] if high is not None else []
-        tables = [_read(path, None, within or None) for path in files.epochs.values()]
-        if files.joined is not None:
-            joined = _read(files.joined, None, within or None)
+        yield as_rows(_gathered(files, lambda table: table, None, within or None))
+
+
+def _gathered(
+    files: Month,
+    chosen: Callable[[pa.Table], pa.Table],
+    columns: list[str] | None,
+    within: list[tuple[str, str, int]] | None = None,
+) -> pa.Table:
+    """Read what counts of a month: the epochs' own files, and of the joined one the other epochs."""
+    tables = [chosen(_read(path, columns, within)) for path in files.epochs.values()]
+    if files.joined is not None:
+        joined = chosen(_read(files.joined, columns, within))
+        if files.epochs:
             replaced = compute.is_in(joined["epoch"].cast(pa.string()), pa.array(list(files.epochs), pa.string()))
-            tables.append(joined.filter(compute.invert(replaced)))
-        if table := [table for table in tables if table.num_rows]:
-            yield pa.concat_tables([as_rows(one) for one in table]).unify_dictionaries().combine_chunks()
-
-
-def _all(files: Month) -> list[Path]:
-    return [*files.epochs.values(), *([files.joined] if files.joined else [])]
+            joined = joined.filter(compute.invert(replaced))
+        tables.append(joined)
+    return pa.concat_tables(tables).unify_dictionaries()
 
 
 def _read(path: Path, columns: list[str] | None, within: list[tuple[str, str, int]] | None) -> pa.Table:
