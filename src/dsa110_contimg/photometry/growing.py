@@ -125,6 +125,32 @@ def grow(
     return Grown(grown, who, numbers, fresh, merged)
 
 
+def adopt(now: ReferenceList, other: ReferenceList, beam_arcsec: float) -> ReferenceList:
+    """Take what an epoch added to a list into the one that is current now, which may have grown since by another.
+
+    What is new in both, and nearer than half of the beam, is one: the number that was there first stays.
+
+    Parameters
+    ----------
+    now : ReferenceList
+        The current list.
+    other : ReferenceList
+        That of the epoch.
+    beam_arcsec : float
+        Major axis of the beam.
+    """
+    fresh = ~np.isin(other.source_id, now.source_id)
+    rivals = alive(now.take(~np.isin(now.source_id, other.source_id)))
+    same_as = other.same_as.copy()
+    if fresh.any() and len(rivals.source_id):
+        index = np.flatnonzero(fresh)
+        sky = SkyIndex(rivals.ra_deg, rivals.dec_deg)
+        nearest, apart = sky.nearest(other.ra_deg[index], other.dec_deg[index])
+        near = apart < _APART_BEAMS * beam_arcsec
+        same_as[index[near]] = rivals.source_id[nearest[near]]
+    return joined(now, other._replace(same_as=same_as))
+
+
 def _order(places: Places, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The order in which a list has some of these places."""
     return np.argsort(source_id(places.ra_deg[chosen], places.dec_deg[chosen]), kind="stable")

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from dsa110_contimg.photometry.sources import Sources
     from dsa110_contimg.qa.quality import Quality
 
+# Inches of a figure, and the least height of what is drawn in it, of its width.
+_WIDE, _LEAST_TALL = 10.2, 0.25
 # About the pixels of the picture; more of the image's are averaged.
 _PIXELS = 900
 # From this many times the noise below zero to this many above it.
@@ -94,10 +96,18 @@ def preview_figure(
     *,
     sources: Sources | None = None,
     quality: Quality | None = None,
+    verdict: str = "",
 ) -> Figure:
-    """Draw an image: dark is bright; where the primary beam is half, a fifth and a twentieth; a circle a source."""
-    figure = Figure(figsize=(10.2, 10.2), facecolor="white")
-    axes = WCSAxes(figure, (0.085, 0.06, 0.885, 0.865), wcs=celestial_wcs(header, _shape(planes)))
+    """Draw an image: dark is bright; where the primary beam is half, a fifth and a twentieth; a circle a source.
+
+    Of a mosaic, which has no `Quality`, `verdict` is what is written above; the figure is as wide as for a square.
+    """
+    rows, columns = _shape(planes)
+    tall = _WIDE * 0.865 * max(rows / columns, _LEAST_TALL)
+    height = tall + _WIDE * (1 - 0.865)
+    figure = Figure(figsize=(_WIDE, height), facecolor="white")
+    place = (0.085, 0.06 * _WIDE / height, 0.885, tall / height)
+    axes = WCSAxes(figure, place, wcs=celestial_wcs(header, (rows, columns)))
     figure.add_axes(axes)
     rms_jy = _usual_noise(planes)
     axes.imshow(
@@ -120,6 +130,7 @@ def preview_figure(
         quality,
         rms_jy if quality is None else quality.noise.rms_jy,
         None if sources is None else len(sources),
+        verdict,
     )
     return figure
 
@@ -224,21 +235,25 @@ def _draw_coordinates(axes: WCSAxes) -> None:
 
 
 def _write_title(
-    figure: Figure, header: ImageHeader, quality: Quality | None, rms_jy: float, n_sources: int | None
+    figure: Figure, header: ImageHeader, quality: Quality | None, rms_jy: float, n_sources: int | None, verdict: str
 ) -> None:
     when = group_id_from_mjd(header.start_mjd).replace("T", " ")
-    figure.text(0.085, 0.962, f"DSA-110  {when} UTC", fontsize=14, weight="bold", color=INK)
+    # Inches of a square figure, from the top.
+    inch = _WIDE / figure.get_size_inches()[1]
+    figure.text(0.085, 1 - 0.038 * inch, f"DSA-110  {when} UTC", fontsize=14, weight="bold", color=INK)
     parts = [
         f"{header.freq_hz / 1e6:.0f} MHz, {header.bandwidth_hz / 1e6:.0f} MHz wide",
         f"noise {1e3 * rms_jy:.2g} mJy/beam",
         *([] if n_sources is None else [f"{n_sources} sources"]),
         f"shades from {_LOW:.0f} to {_HIGH:.0f} times the noise",
     ]
-    figure.text(0.085, 0.938, "   ".join(parts), fontsize=9.5, color=SOFT)
-    if quality is not None:
-        verdict = quality.verdict.value
+    figure.text(0.085, 1 - 0.062 * inch, "   ".join(parts), fontsize=9.5, color=SOFT)
+    verdict = verdict if quality is None else quality.verdict.value
+    if verdict:
         box = {"boxstyle": "round,pad=0.35", "fc": VERDICTS[verdict], "ec": "none"}
-        figure.text(0.97, 0.956, verdict.upper(), fontsize=13, weight="bold", color="white", ha="right", bbox=box)
+        figure.text(
+            0.97, 1 - 0.044 * inch, verdict.upper(), fontsize=13, weight="bold", color="white", ha="right", bbox=box
+        )
 
 
 def main(arguments: list[str]) -> int:
