@@ -221,12 +221,12 @@ def _scan_temporaries(
 def _current_attempts(session: Session) -> frozenset[str] | None:
     """Name the partial directories of attempts that the stream may still publish; None: there is no ledger to ask."""
     from dsa110_contimg.cli.ledger import ledger_path, open_existing
-    from dsa110_contimg.naming import partial_name
+    from dsa110_contimg.pipeline.commit import current_partials
 
     if not ledger_path(session, None).exists():
         return None
     with open_existing(session, None) as ledger:
-        return frozenset(partial_name(attempt.group_id, attempt.id) for attempt in ledger.current_attempts())
+        return current_partials(ledger)
 
 
 @contextmanager

@@ -157,9 +157,7 @@ class Epochs(Connected):
 
     def unkept_epochs(self) -> list[Epoch]:
         """List the published epochs that are not part of the light curves yet, the oldest first."""
-        query = schema.epochs.select().where(
-            _epochs.published_utc.is_not(None), _epochs.kept_utc.is_(None), _epochs.retired_utc.is_(None)
-        )
+        query = schema.epochs.select().where(schema.UNKEPT)
         with self.reading() as connection:
             return [epoch_of(row) for row in connection.execute(query.order_by(_epochs.start_mjd, _epochs.id))]
 
@@ -197,7 +195,7 @@ class Epochs(Connected):
 
     def asked_again(self) -> list[str]:
         """List the epochs that an operator wants made again."""
-        query = sa.select(_epochs.id).where(_epochs.again, _epochs.current_attempt.is_(None))
+        query = sa.select(_epochs.id).where(schema.AGAIN, _epochs.current_attempt.is_(None))
         with self.reading() as connection:
             return list(connection.scalars(query.order_by(_epochs.start_mjd)))
 

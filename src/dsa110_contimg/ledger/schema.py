@@ -236,6 +236,10 @@ epochs = sa.Table(
     sqlite_with_rowid=False,
 )
 sa.Index("ix_epochs_start", epochs.c.start_mjd)
+UNKEPT = sa.text("published_utc IS NOT NULL AND kept_utc IS NULL AND retired_utc IS NULL")
+sa.Index("ix_epochs_unkept", epochs.c.start_mjd, sqlite_where=UNKEPT)
+AGAIN = sa.text("again = 1")
+sa.Index("ix_epochs_again", epochs.c.start_mjd, sqlite_where=AGAIN)
 
 epoch_attempts = sa.Table(
     "epoch_attempts",

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from dsa110_contimg.errors import LedgerError
+from dsa110_contimg.ledger.epoch_summary import NO_EPOCHS, EpochSummary, summarize_epochs
 from dsa110_contimg.ledger.file_system import require_local, require_there
 from dsa110_contimg.ledger.records import Attempt, Event, Failure, Stage, utc_of, utc_text
 from dsa110_contimg.ledger.states import (
@@ -58,6 +59,8 @@ class Summary(NamedTuple):
     attempts : list of Attempt
         Those under way.
     last_event : Event or None
+    epochs : EpochSummary
+        The same of epochs.
     raw_bytes_per_day, product_bytes_per_day : float
         What came in, and what was published, in the last day (or since the first, if that was later).
     """
@@ -74,6 +77,7 @@ class Summary(NamedTuple):
     last_event: Event | None
     raw_bytes_per_day: float
     product_bytes_per_day: float
+    epochs: EpochSummary = NO_EPOCHS
 
     @property
     def backlog(self) -> int:
@@ -133,6 +137,7 @@ def summarize(ledger: Path, now: datetime | None = None, limit: int = 10) -> Sum
             next(map(_event, rows.execute("SELECT * FROM events ORDER BY id DESC LIMIT 1")), None),
             _bytes_per_day(rows, "SELECT first_seen_utc, size_bytes FROM files", now),
             _bytes_per_day(rows, "SELECT published_utc, size_bytes FROM products", now),
+            summarize_epochs(rows),
         )
 
 

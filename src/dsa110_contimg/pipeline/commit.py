@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from dsa110_contimg.errors import ContimgError, OutputError, StaleAttemptError
 from dsa110_contimg.ledger.records import Product, Stage
-from dsa110_contimg.naming import compact, partial_name
+from dsa110_contimg.naming import in_paths, partial_name
 from dsa110_contimg.pipeline.calibration_records import register_made
 from dsa110_contimg.pipeline.description import MANIFEST_NAME, Manifest
 from dsa110_contimg.storage.checksums import tree_checksum
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 _DYING_S = 5.0
 
 MANIFESTS = "manifests"
-"""Directory beside the products with one manifest a group, from which a ledger can be rebuilt."""
+"""Directory beside the products with one manifest a group or epoch, from which a ledger can be rebuilt."""
 
 
 def commit(ledger: Ledger, attempt: Attempt, manifest: Manifest, output: Path) -> GroupState:
@@ -50,6 +50,29 @@ def commit(ledger: Ledger, attempt: Attempt, manifest: Manifest, output: Path) -
     """
     if not ledger.is_current(attempt.id):
         raise StaleAttemptError(f"attempt {attempt.number} at {attempt.group_id} is no longer wanted")
+    publish_products(attempt, manifest, output)
+    register_made(ledger, manifest, output)
+    state = ledger.commit_products(
+        attempt.id,
+        [Product(output / made.name, made.kind, made.checksum, made.size_bytes) for made in manifest.products],
+        manifest.subbands,
+        stages=[Stage(*stage) for stage in manifest.stages],
+        set_aside={Path(item.path): (item.outcome, item.reason) for item in manifest.set_aside},
+    )
+    shutil.rmtree(output / partial_name(attempt.group_id, attempt.id), ignore_errors=True)
+    return state
+
+
+def publish_products(attempt: Attempt, manifest: Manifest, output: Path) -> None:
+    """Give the products of an attempt their final names; to do so again, after a kill, goes on where that was.
+
+    Raises
+    ------
+    OutputExistsError
+        Something is there that the ledger does not know.
+    OutputError
+        The place cannot be written.
+    """
     partial = output / partial_name(attempt.group_id, attempt.id)
     kept = _write_manifest(manifest, output)  # first: what follows are renamings, for which a full disk has room
     for product in manifest.products:
@@ -61,21 +84,11 @@ def commit(ledger: Ledger, attempt: Attempt, manifest: Manifest, output: Path) -
     with output_errors(kept):
         kept.rename(manifest_path(manifest.group, output))
         sync_directory(kept.parent)
-    register_made(ledger, manifest, output)
-    state = ledger.commit_products(
-        attempt.id,
-        [Product(output / made.name, made.kind, made.checksum, made.size_bytes) for made in manifest.products],
-        manifest.subbands,
-        stages=[Stage(*stage) for stage in manifest.stages],
-        set_aside={Path(item.path): (item.outcome, item.reason) for item in manifest.set_aside},
-    )
-    shutil.rmtree(partial, ignore_errors=True)
-    return state
 
 
-def manifest_path(group: str, output: Path) -> Path:
-    """Name the manifest of a group's products."""
-    return output / MANIFESTS / f"{compact(group)}.json"
+def manifest_path(unit: str, output: Path) -> Path:
+    """Name the manifest of the products of a group, or of an epoch."""
+    return output / MANIFESTS / f"{in_paths(unit)}.json"
 
 
 def _write_manifest(manifest: Manifest, output: Path) -> Path:
@@ -110,10 +123,16 @@ def clear_left_over(ledger: Ledger, output: Path, scratch: Path | None) -> list[
     """
     found = [path for directory in {output, scratch or output} for path in find_partials(directory)]
     # Asked after the directory was listed: whatever is there belongs to one of these, or is over.
-    current = {partial_name(attempt.group_id, attempt.id) for attempt in ledger.current_attempts()}
+    current = current_partials(ledger)
     over = [path for path in found if path.name not in current]
     removed = remove_dead(over)
     return [path for path in over if path not in removed and path.exists()]
+
+
+def current_partials(ledger: Ledger) -> frozenset[str]:
+    """Name the partial directories of the attempts that are under way, at groups and at epochs."""
+    attempts = (*ledger.current_attempts(), *ledger.current_epoch_attempts())
+    return frozenset(partial_name(attempt.group_id, attempt.id) for attempt in attempts)
 
 
 def discard(attempt: Attempt, output: Path, scratch: Path | None) -> None:
@@ -126,7 +145,7 @@ def _conclude(ledger: Ledger, attempt: Attempt, output: Path) -> None:
     partial = output / partial_name(attempt.group_id, attempt.id)
     try:
         manifest = Manifest.read(partial / MANIFEST_NAME)
-        if manifest.attempt_id == attempt.id and _all_there(manifest, partial, output):
+        if manifest.attempt_id == attempt.id and all_there(manifest, partial, output):
             state = commit(ledger, attempt, manifest, output)
             log.info("%s: published, as the last daemon was about to (%s)", attempt.group_id, state.value)
             return
@@ -135,7 +154,7 @@ def _conclude(ledger: Ledger, attempt: Attempt, output: Path) -> None:
     ledger.end_attempt(attempt.id, None, "interrupted: the daemon died")
 
 
-def _all_there(manifest: Manifest, partial: Path, output: Path) -> bool:
+def all_there(manifest: Manifest, partial: Path, output: Path) -> bool:
     """Whether each product is either still in the partial directory, or under its final name already.
 
     After an exchange the former product lies in the partial directory, under the same name: so sums decide.

@@ -15,7 +15,7 @@ import time
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dsa110_contimg.errors import ContimgError, LedgerFullError
 from dsa110_contimg.ledger.opening import open_ledger
@@ -23,6 +23,9 @@ from dsa110_contimg.ledger.states import GroupState
 from dsa110_contimg.naming import DECISIONS_NAME, LEDGER_NAME
 from dsa110_contimg.pipeline.commit import clear_left_over, recover
 from dsa110_contimg.pipeline.dispatch import Dispatcher
+from dsa110_contimg.pipeline.epoch_commit import recover_epochs
+from dsa110_contimg.pipeline.epoch_dispatch import EpochDispatcher, Shared
+from dsa110_contimg.pipeline.epoch_keeping import EpochKeeper, keep_in, tidy_up
 from dsa110_contimg.pipeline.executors import make_runner
 from dsa110_contimg.pipeline.health import Health
 from dsa110_contimg.pipeline.leftover_watch import LeftoverWatch
@@ -62,6 +65,36 @@ class Stop(Enum):
     TERM = "term"  # within 30 s
     DRAIN = "drain"  # when what is under way is done
     IDLE = "idle"  # a replay has come to its end
+
+
+class Work(NamedTuple):
+    """What starts attempts and takes them in: at groups, and at epochs."""
+
+    groups: Dispatcher
+    epochs: EpochDispatcher
+
+    @property
+    def under_way(self) -> bool:
+        """Whether attempts are."""
+        return bool(self.groups.under_way or self.epochs.under_way)
+
+    def take_results(self) -> None:
+        """Take in the attempts that have ended."""
+        self.groups.take_results()
+        self.epochs.take_results()
+
+    def start(self, since: datetime | None, until: datetime | None) -> None:
+        """Start what is ready: an epoch in its turn, groups, and an epoch if a worker is still free."""
+        if self.groups.n_begun > self.epochs.groups_begun and self.epochs.start_due():
+            self.epochs.groups_begun = self.groups.n_begun
+        self.groups.start_ready(since, until)
+        if self.epochs.start_due():
+            self.epochs.groups_begun = self.groups.n_begun
+
+    def give_up(self) -> None:
+        """End all attempts that are under way, as interrupted."""
+        self.groups.give_up()
+        self.epochs.give_up()
 
 
 class Daemon:
@@ -111,6 +144,7 @@ class Daemon:
             with beside or nullcontext():
                 while True:
                     try:
+                        recover_epochs(ledger, paths.ms.absolute())
                         recover(ledger, paths.ms.absolute(), paths.scratch)
                         shutil.rmtree(paths.state / "jobs", ignore_errors=True)
                         return self._run(ledger)
@@ -157,17 +191,22 @@ class Daemon:
         leftovers.start()
         runner = make_runner(stream.executor, stream.workers, stream.dask_address)
         dispatcher = Dispatcher(ledger, self.settings, runner, space, self.health)
-        dispatcher.on_done = self._wake.set
+        keeper = EpochKeeper(ledger, keep_in(self.settings), tidy_up(self.settings))
+        shared = Shared(runner, space, self.health)
+        epochs = EpochDispatcher(ledger, self.settings, shared, keeper, self._wait_s(self.settings.epochs.wait_s))
+        dispatcher.on_done = epochs.on_done = self._wake.set
+        work = Work(dispatcher, epochs)
         lookout = Lookout(self._orders(), self._wake.set)
         log.info("watching %s; products go to %s", self.settings.paths.input, self.settings.paths.ms)
         notify(READY=1)
         try:
-            self._loop(ledger, dispatcher, lookout, space, leftovers)
+            self._loop(ledger, work, lookout, space, leftovers)
             notify(STOPPING=1)
-            dispatcher.give_up()
+            work.give_up()
         finally:
             lookout.close()
             runner.close()
+            keeper.stop()
             space.stop()
             leftovers.stop()
         return EXIT_DRAINED if self.stop is Stop.DRAIN else 0
@@ -186,21 +225,19 @@ class Daemon:
             min_subbands=convert.min_subbands,
         )
 
-    def _loop(
-        self, ledger: Ledger, dispatcher: Dispatcher, lookout: Lookout, space: Space, leftovers: LeftoverWatch
-    ) -> None:
+    def _loop(self, ledger: Ledger, work: Work, lookout: Lookout, space: Space, leftovers: LeftoverWatch) -> None:
         stopped_at = None
         while True:
             begun = time.monotonic()
-            dispatcher.take_results()
+            work.take_results()
             if self.stop is Stop.NO:
                 self._take_in(ledger, lookout)
-                dispatcher.start_ready(self.since, self.until)
-                self._look_for_end(ledger, dispatcher, lookout)
+                work.start(self.since, self.until)
+                self._look_for_end(ledger, work, lookout)
             if self.stop is not Stop.NO:
                 stopped_at = stopped_at or begun
                 waited_s = begun - stopped_at
-                if not dispatcher.under_way or (self.stop is Stop.TERM and waited_s > DRAIN_S):
+                if not work.under_way or (self.stop is Stop.TERM and waited_s > DRAIN_S):
                     return
             self.health.leftovers = leftovers.totals()
             self._tell(lookout, space, time.monotonic() - begun)
@@ -231,9 +268,12 @@ class Daemon:
 
     @property
     def _deadline_s(self) -> float:
-        """How long a new group waits: in a replay all files are there already."""
-        deadline_s = self.settings.stream.deadline_s
-        return min(deadline_s, _REPLAY_DEADLINE_S) if self.until and self.until < datetime.now(UTC) else deadline_s
+        """How long a new group waits."""
+        return self._wait_s(self.settings.stream.deadline_s)
+
+    def _wait_s(self, usual_s: float) -> float:
+        """Say how long to wait for more data: in a replay all files are there already."""
+        return min(usual_s, _REPLAY_DEADLINE_S) if self.until and self.until < datetime.now(UTC) else usual_s
 
     def _redo_late(self, ledger: Ledger, now: float) -> None:
         """Redo groups once that late files make more complete: when all are there, or no more have come for a while."""
@@ -246,14 +286,16 @@ class Daemon:
             if (whole or now - first >= self._deadline_s) and ledger.request_redo(gid):
                 log.info("%s: late files make it more complete: it is done again", gid, extra={"group": gid})
 
-    def _look_for_end(self, ledger: Ledger, dispatcher: Dispatcher, lookout: Lookout) -> None:
+    def _look_for_end(self, ledger: Ledger, work: Work, lookout: Lookout) -> None:
         """See whether a replay has come to its end."""
-        if self.until is None or self.until >= datetime.now(UTC) or dispatcher.under_way:
+        if self.until is None or self.until >= datetime.now(UTC) or work.under_way:
             return
         if not lookout.caught_up or lookout.pending or lookout.trouble:
             return
         unfinished = (GroupState.COLLECTING, GroupState.READY, GroupState.RUNNING)
-        if not self._late and not ledger.groups(unfinished, since=self.since, until=self.until, limit=1):
+        if self._late or ledger.groups(unfinished, since=self.since, until=self.until, limit=1):
+            return
+        if work.epochs.idle:
             self.stop = Stop.IDLE
 
     def _tell(self, lookout: Lookout, space: Space, seconds: float) -> None:

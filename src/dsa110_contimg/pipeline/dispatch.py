@@ -66,6 +66,7 @@ class Dispatcher:
         self._paused_until = 0.0
         self._transits = TransitsAhead(settings.sets.least_flux_jy)
         self.under_way: dict[str, UnderWay] = {}
+        self.n_begun = 0
         self.on_done: Callable[[], object] = lambda: None  # the daemon's bell
 
     def start_ready(
@@ -80,7 +81,7 @@ class Dispatcher:
         among : collection of str, optional
             Only these groups.
         """
-        free = self._settings.stream.workers - len(self.under_way)
+        free = self._settings.stream.workers - len(self._health.running)  # epochs are under way, too
         if free <= 0:
             return
         if time.monotonic() < self._paused_until or not self._has_room(0):
@@ -136,6 +137,7 @@ class Dispatcher:
         self._space.reserve(attempt.id, self._need_bytes(bytes_in))
         log.info("%s: attempt %d begins", gid, attempt.number, extra={"group": gid, "attempt": attempt.id})
         future = self._runner.submit(description)
+        self.n_begun += 1
         self.under_way[gid] = UnderWay(attempt, description, future, bytes_in)
         self._health.running[gid] = time.time()
         future.add_done_callback(lambda _: self.on_done())
@@ -181,7 +183,7 @@ class Dispatcher:
             item = self.under_way.pop(gid)
             self._health.running.pop(gid, None)
             self._space.release(item.attempt.id)
-            result = _result_of(item.future)
+            result = result_of(item.future)
             self._health.count(result)
             self._settle(item, result)
 
@@ -212,17 +214,13 @@ class Dispatcher:
         kind = FailureKind(result.failure) if result.failure else None
         retry_s = self._settings.stream.retry_s
         history = self._ledger.group(gid)
-        waits_s = {
-            FailureKind.TRANSIENT: retry_s * 4.0**history.facts.n_transient,
-            FailureKind.RESOURCE: min(_LONGEST_WAIT_S, retry_s * 2.0 ** _n_starved(history.attempts)),
-        }
         state = self._ledger.end_attempt(
             item.attempt.id,
             kind,
             result.message,
             exit_code=result.exit_code,
             stages=[Stage(*stage) for stage in result.stages],
-            retry_after_s=waits_s.get(kind) if kind else None,
+            retry_after_s=patience_s(kind, retry_s, history.facts.n_transient, history.attempts),
         )
         level = logging.ERROR if kind in {FailureKind.BUG, FailureKind.RESOURCE} else logging.WARNING
         log.log(
@@ -243,7 +241,7 @@ class Dispatcher:
         self.under_way.clear()
 
 
-def _result_of(future: Future[AttemptResult]) -> AttemptResult:
+def result_of(future: Future[AttemptResult]) -> AttemptResult:
     """Say how an attempt ended, be it that its supervisor died."""
     try:
         return future.result()
@@ -254,7 +252,16 @@ def _result_of(future: Future[AttemptResult]) -> AttemptResult:
         return AttemptResult(None, kind, f"the worker was lost ({message_of(error)})", exit_code=-9, alone=True)
 
 
-def _n_starved(attempts: Sequence[Attempt]) -> int:
+def patience_s(kind: FailureKind | None, retry_s: float, n_transient: int, attempts: Sequence[Attempt]) -> float | None:
+    """Say how long to wait after a failure [s], given those before; None: no longer than otherwise."""
+    if kind is FailureKind.TRANSIENT:
+        return retry_s * 4.0**n_transient
+    if kind is FailureKind.RESOURCE:
+        return min(_LONGEST_WAIT_S, retry_s * 2.0 ** n_starved(attempts))
+    return None
+
+
+def n_starved(attempts: Sequence[Attempt]) -> int:
     """Count the attempts that found no room since the last that failed otherwise, or did not."""
     ended = [attempt.failure_kind for attempt in attempts if attempt.ended_utc is not None]
     return len(list(takewhile(lambda kind: kind is FailureKind.RESOURCE, reversed(ended))))

@@ -34,7 +34,7 @@ class Health:
     workers : int
         Jobs that may run at once.
     running : dict of str to float
-        Groups under way, and since when [s since 1970].
+        Groups and epochs under way, and since when [s since 1970].
     paused : str
         Why no job is started; empty: they are.
     trouble : str
@@ -59,6 +59,7 @@ class Health:
     stage_bytes: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     n_published: int = 0
+    n_epochs: int = 0
     loop_seconds: float = 0.0
     beat: float = field(default_factory=time.monotonic)
     _written: float = -_WRITE_S
@@ -91,6 +92,7 @@ class Health:
                 place: {"files": total.n_files, "bytes": total.size_bytes} for place, total in self.leftovers.items()
             },
             "published": self.n_published,
+            "epochs": self.n_epochs,
             "failures": dict(self.failures),
             "loop_seconds": round(self.loop_seconds, 3),
         }

@@ -55,12 +55,15 @@ class _Figures:
         yield _by("stage_bytes", "Bytes that stages read.", "stage", health.stage_bytes, CounterMetricFamily)
         yield _by("failures", "Attempts that failed.", "kind", health.failures, CounterMetricFamily)
         yield _counter("published", "Groups that were published.", health.n_published)
+        yield _counter("epochs_published", "Epochs that were published.", health.n_epochs)
         yield _counter("loop_seconds", "Time that the daemon's own work took.", health.loop_seconds)
         if not (self._state / LEDGER_NAME).exists():
             return
         found = summarize(self._state / LEDGER_NAME)
         counts = {state.value: count for state, count in found.groups.items()}
         yield _by("groups", "Groups by state.", "state", counts, GaugeMetricFamily)
+        yield _by("epochs", "Epochs by state.", "state", found.epochs.states, GaugeMetricFamily)
+        yield _gauge("epochs_unkept", "Published epochs that are not part of the light curves.", found.epochs.n_unkept)
         if found.lag_s is not None:
             yield _gauge("lag_seconds", "Time since the start of the newest group that is published.", found.lag_s)
 

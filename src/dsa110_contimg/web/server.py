@@ -33,6 +33,7 @@ class HealthLike(Protocol):
     stage_bytes: Counter[str]
     failures: Counter[str]
     n_published: int
+    n_epochs: int
     loop_seconds: float
 
     @property

@@ -59,6 +59,9 @@ def _epochs() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_epochs_start", "epochs", ["start_mjd"])
+    unkept = sa.text("published_utc IS NOT NULL AND kept_utc IS NULL AND retired_utc IS NULL")
+    op.create_index("ix_epochs_unkept", "epochs", ["start_mjd"], sqlite_where=unkept)
+    op.create_index("ix_epochs_again", "epochs", ["start_mjd"], sqlite_where=sa.text("again = 1"))
 
 
 def _epoch_attempts() -> None:
