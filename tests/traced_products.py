@@ -78,8 +78,10 @@ def make_epoch_directory(products, images):
         | {"fingerprint": "0123"}
         for i, one in enumerate(images)
     ]
-    record = {"epoch": EPOCH, "inputs": inputs, "verdict": "good", "reasons": [], "versions": VERSIONS, "reference": 3}
-    (directory / epoch_record_name(EPOCH)).write_text(json.dumps(record | {"scale": 1.01}))
+    record = {"epoch": EPOCH, "inputs": inputs, "verdict": "good", "reasons": [], "versions": VERSIONS}
+    scale = {"kind": "mosaic", "band": "full", "scale": 1.01, "e_scale": 0.002, "n": 40}
+    record |= {"reference": {"version": 3}, "scales": [scale, scale | {"kind": "group"}]}
+    (directory / epoch_record_name(EPOCH)).write_text(json.dumps(record))
     numbers = source_id(*np.transpose(PLACES_DEG))
     listed = {"source_id": [*numbers, 7], "name": ["J083736+543600", "J084000+543000", "J000000+000000"]}
     listed |= {"same_as": [0, 0, int(numbers[0])], "origin": ["catalogue:nvss", "catalogue:nvss", f"epoch:{EPOCH}"]}

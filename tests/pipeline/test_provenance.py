@@ -50,7 +50,7 @@ def test_an_epoch_ends_at_every_subband_file(chain):
     assert [one.kind for one in origin.of] == ["images", "images", "reference"]
     assert "weight 0.5000" in origin.of[0].says
     assert "judged usable: it rained" in origin.of[0].says
-    assert "judged good" in origin.says
+    assert origin.says[1:3] == ("judged good", "scale of the mosaic, full band: 1.0100 +- 0.0020 by 40 steady sources")
     assert origin.of[2].says == ("2 sources of catalogue:nvss", f"1 sources of epoch:{EPOCH}")
     # The set calibrated both groups and was solved on the first: it stands there once, with all below it.
     sets = [one for one in walk(origin) if one.kind == "calibration"]

@@ -42,7 +42,14 @@ def epoch(path: Path, trail: Trail) -> Origin:
         return Origin("epoch", path.name, path, missing=error.message)
     said, wrong = read_json(path / epoch_record_name(name))
     inputs: Sequence[Mapping[str, Any]] = said.get("inputs") or ()
-    below = [find_images(one, trail, path.parent) for one in inputs]
+    # Checksums of image files are not the ledger's, which are of whole directories.
+    known = said.get("fingerprint_of", "product") == "product"
+    below = [
+        find_images({**one, "fingerprint": known and one.get("fingerprint")}, trail, path.parent) for one in inputs
+    ]
+    for one in said.get("left_out") or ():
+        found = find_images({**one, "fingerprint": None}, trail, path.parent)
+        below.append(found._replace(says=(f"measured, but not joined: {one.get('why')}", *found.says)))
     below += _reference(path, said)
     facts = {key: value for key, value in said.items() if key != "inputs"}
     return Origin("epoch", path.name, path, tuple(_epoch_says(said, len(inputs))), facts, wrong, of=tuple(below))
@@ -219,8 +226,10 @@ def _epoch_says(said: Mapping[str, Any], n_inputs: int) -> list[str]:
     if "verdict" in said:
         reasons = "; ".join(map(str, said.get("reasons") or ()))
         lines.append(f"judged {said['verdict']}" + (f": {reasons}" if reasons else ""))
-    if isinstance(said.get("scale"), int | float):
-        lines.append(f"scale {said['scale']:.4f}")
+    for one in said.get("scales") or ():
+        if one.get("kind") == "mosaic" and one.get("e_scale") is not None:
+            text = f"{one['scale']:.4f} +- {one['e_scale']:.4f} by {one['n']} steady sources"
+            lines.append(f"scale of the mosaic, {one['band']} band: {text}")
     if isinstance(said.get("versions"), dict):
         lines.append(version_line(said["versions"]))
     return lines
