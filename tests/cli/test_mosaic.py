@@ -100,3 +100,31 @@ def test_what_cannot_be_joined_is_named(strip, tmp_path, harm, said):
 
 def test_nothing_named_is_wrong_usage(tmp_path):
     assert run(tmp_path / "out").exit_code == 2
+
+
+def test_an_hour_of_utc_and_windows_over_it(strip, tmp_path):
+    listed = run(*strip, tmp_path, "--utc-hour", "2025-10-05T12:59:00", "--dry-run", "--json")
+    assert listed.exit_code == 0, listed.output
+    assert len(json.loads(listed.stdout)["inputs"]) == 2
+    none = run(*strip, tmp_path, "--utc-hour", "2025-10-05T13:00:00", "--dry-run")
+    assert none.exit_code == 1
+    assert "there are no images to join" in none.output
+    # Groups are 5.15 minutes apart: a window of six minutes has two, one of four has one.
+    slid = run(*strip, tmp_path, "--window", "0.067", "--dry-run", "--json")
+    assert [len(one["inputs"]) for one in json.loads(slid.stdout)["mosaics"]] == [1, 1]
+    both = run(*strip, tmp_path, "--window", "0.1", "--step", "1", "--json")
+    (made,) = json.loads(both.stdout)["mosaics"]
+    assert (tmp_path / made["directory"]).is_dir()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--hour", "2025-10-05T12:00:00", "--utc-hour", "2025-10-05T12:00:00"),
+        ("--step", "1"),
+        ("--window", "0"),
+        ("--window", "1", "--step", "nan"),
+    ],
+)
+def test_times_that_cannot_be_are_wrong_usage(strip, tmp_path, options):
+    assert run(*strip, tmp_path, *options).exit_code == 2

@@ -27,6 +27,18 @@ def mosaic(
     time_range: Annotated[
         tuple[str, str] | None, typer.Option("--range", metavar="TIME TIME", help="From one moment to another (UTC).")
     ] = None,
+    utc_hour: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The hour of UTC in which this moment is.")
+    ] = None,
+    window: Annotated[
+        float | None,
+        typer.Option(
+            metavar="HOURS", help="A mosaic of each window of so many hours (UTC), one after another over all images."
+        ),
+    ] = None,
+    step: Annotated[
+        float | None, typer.Option(metavar="HOURS", help="How far a window is from the next; half of it.")
+    ] = None,
     cell: Annotated[float | None, typer.Option(metavar="ARCSEC", help="Pixel size.")] = None,
     floor: Annotated[float | None, typer.Option(metavar="X", help="Blank below this part of the beam's peak.")] = None,
     convolve: Annotated[
@@ -39,49 +51,66 @@ def mosaic(
 ) -> None:
     """Join the images of one declination strip, weighted with beam^2 / noise^2, corrected for the beam.
 
-    Leaves a directory with the mosaic, its noise, its weight, and a record of what is in it.
+    Leaves a directory with the mosaic, its noise, its weight, and a record of what is in it. Without a time all
+    images that are named are joined.
     """
     session = begin(ctx)
     from dsa110_contimg.config.changes import with_changes
     from dsa110_contimg.errors import UsageError
     from dsa110_contimg.mosaic.inputs import find_inputs, require_alike
 
-    if hour is not None and time_range is not None:
-        raise UsageError("--hour and --range cannot both be said")
+    times = {"--hour": hour, "--range": time_range, "--utc-hour": utc_hour}
+    said = [name for name, value in times.items() if value is not None]
+    if len(said) > 1:
+        raise UsageError(f"{' and '.join(said)} cannot both be said")
+    if step is not None and window is None:
+        raise UsageError("--step says how far a --window is from the next", remedy="Give both, or neither.")
+    for name, value in {"--window": window, "--step": step}.items():
+        if value is not None and not 0 < value < float("inf"):
+            raise UsageError(f"{name} is a number of hours above 0, not {value:g}")
     *places, output = paths
     if not places:
-        if hour is None and time_range is None:
-            raise UsageError("no images are named", remedy="Name some, or a time: --hour, --range.")
+        if not said:
+            raise UsageError("no images are named", remedy="Name some, or a time: --hour, --range, --utc-hour.")
         places = [session.settings.paths.ms]
     changes = {"cell_arcsec": cell, "floor": floor, "convolve": convolve}
     settings = with_changes(session.settings, mosaic=changes).mosaic
-    found = _in_time(find_inputs(places), hour, time_range)
+    found = _in_time(find_inputs(places), hour, time_range, utc_hour)
     chosen = [one for one in found if bad or one.verdict != "bad"]
     require_alike(chosen)
-    left_out = [one for one in found if one not in chosen]
-    report: dict[str, Any] = {
-        "inputs": [{"group": one.group, "image": one.image, "verdict": one.verdict} for one in chosen],
-        "left_out": [{"group": one.group, "why": "its image is bad"} for one in left_out],
-    }
-    if not dry_run:
-        report |= _make(session, chosen, output, settings, {"left_out": report["left_out"]}, replace=replace)
+    left_out = [{"group": one.group, "why": "its image is bad"} for one in found if one not in chosen]
+    reports = []
+    for some in _windows(chosen, window, step):
+        report: dict[str, Any] = {
+            "inputs": [{"group": one.group, "image": one.image, "verdict": one.verdict} for one in some],
+            "left_out": left_out,
+        }
+        if not dry_run:
+            report |= _make(session, some, output, settings, {"left_out": left_out}, replace=replace)
+        reports.append(report)
+        if not as_json:
+            _print(report, dry_run=dry_run)
     if as_json:
-        emit_json(report)
-        return
-    for one in chosen:
-        typer.echo(f"{one.group}  {one.verdict:7s} {one.image}")
-    for one in left_out:
-        typer.echo(f"{one.group}  left out: its image is bad")
+        emit_json(reports[0] if window is None else {"mosaics": reports})
+
+
+def _print(report: dict[str, Any], *, dry_run: bool) -> None:
+    for one in report["inputs"]:
+        typer.echo(f"{one['group']}  {one['verdict']:7s} {one['image']}")
+    for one in report["left_out"]:
+        typer.echo(f"{one['group']}  left out: {one['why']}")
     if not dry_run:
         typer.echo(
             f"{report['directory']}: {report['area_deg2']:.1f} deg2, noise {report['best_rms_jy'] * 1e3:.3f} mJy"
         )
 
 
-def _in_time(found: "list[Input]", hour: str | None, time_range: tuple[str, str] | None) -> "list[Input]":
+def _in_time(
+    found: "list[Input]", hour: str | None, time_range: tuple[str, str] | None, utc_hour: str | None
+) -> "list[Input]":
     """Choose those of a time."""
     from dsa110_contimg.ledger.records import mjd_of
-    from dsa110_contimg.mosaic.epochs import epoch_at, in_epoch, in_range
+    from dsa110_contimg.mosaic.epochs import epoch_at, in_epoch, in_range, in_utc_hour
     from dsa110_contimg.telescope.band import HEADER_SITE
 
     if hour is not None:
@@ -90,7 +119,16 @@ def _in_time(found: "list[Input]", hour: str | None, time_range: tuple[str, str]
     if time_range is not None:
         start, end = (mjd_of(time_given(text)) for text in time_range)
         return in_range(found, start, end)
+    if utc_hour is not None:
+        return in_utc_hour(found, mjd_of(time_given(utc_hour)))
     return found
+
+
+def _windows(chosen: "list[Input]", window: float | None, step: float | None) -> "list[list[Input]]":
+    """Give what is joined to one mosaic each."""
+    from dsa110_contimg.mosaic.epochs import windows
+
+    return [chosen] if window is None else list(windows(chosen, window, window / 2 if step is None else step))
 
 
 def _make(
