@@ -49,25 +49,19 @@ class Joined(NamedTuple):
     n_joined: int
 
 
-def due(root: Path, settings: LightcurveSettings, *, least: int | None = None) -> list[tuple[str, str]]:
-    """List the months, with their strips, of which so many epochs stand in files of their own that it is time to join.
+def due(root: Path, settings: LightcurveSettings) -> list[tuple[str, str]]:
+    """List the months, with their strips, that it is time to join.
 
-    Parameters
-    ----------
-    root : Path
-        The store.
-    settings : LightcurveSettings
-        `join_epochs` says how many.
-    least : int, optional
-        In its place.
+    Of a strip's last month `join_epochs` must stand in files of their own; of those before, any.
     """
-    enough = settings.join_epochs if least is None else least
-    return [
-        (strip, month.month)
-        for strip in strips(root)
-        for month in months(root, strip)
-        if len(month.epochs) >= enough or month.old
-    ]
+    found = []
+    for strip in strips(root):
+        listed = months(root, strip)
+        for month in listed:
+            enough = settings.join_epochs if month is listed[-1] else 1
+            if len(month.epochs) >= enough or month.old:
+                found.append((strip, month.month))
+    return found
 
 
 def compact(root: Path, strip: str, month: str, settings: LightcurveSettings) -> Joined | None:
@@ -100,9 +94,8 @@ def compact(root: Path, strip: str, month: str, settings: LightcurveSettings) ->
 
 
 def _clear(files: Month) -> None:
-    """Remove what was joined: the new version first counts beside the epochs' own files, which say the same."""
-    gone = [*files.epochs.values(), *([files.joined] if files.joined else []), *files.old]
-    for path in gone:
+    """Remove what was joined; an epoch's own file counts until it is gone, and has the same fluxes."""
+    for path in [*files.epochs.values(), *([files.joined] if files.joined else []), *files.old]:
         with output_errors(path):
             path.unlink(missing_ok=True)
     for directory in {path.parent for path in files.epochs.values()}:
@@ -152,7 +145,7 @@ def _read(path: Path, columns: list[str] | None, within: list[tuple[str, str, in
         return parquet.read_table(path, columns=columns, filters=within)
     except (OSError, pa.ArrowException, ValueError) as error:
         raise LightcurveError(
-            f"cannot be read ({str(error).splitlines()[0]})",
+            f"cannot be read ({(str(error).splitlines() or [''])[0]})",
             path=path,
             remedy="make the store again: dsa110-contimg photometry collect --rebuild",
         ) from error

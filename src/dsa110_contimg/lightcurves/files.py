@@ -57,22 +57,22 @@ def strips(root: Path) -> list[str]:
 
 def months(root: Path, strip: str) -> list[Month]:
     """List the files of a strip, month by month."""
-    joined: dict[str, dict[int, Path]] = {}
     epochs: dict[str, dict[str, Path]] = {}
-    for entry in _entries(root / strip):
-        if entry.suffix == ".parquet":
-            try:
-                month, version = parse_month_rows_name(entry.name)
-            except NamingError:
-                continue  # a reference list, the ensemble
-            joined.setdefault(month, {})[version] = entry
-            continue
-        for file in _entries(entry) if entry.is_dir() else []:
+    for day in _entries(root / strip):
+        for file in _entries(day):
             try:
                 epoch = parse_epoch_rows_name(file.name)
             except NamingError:
                 continue
             epochs.setdefault(epoch_month(epoch), {})[epoch] = file
+    # Only now: what has been joined while those were listed is seen here, and their files are missed when read.
+    joined: dict[str, dict[int, Path]] = {}
+    for entry in _entries(root / strip):
+        try:
+            month, version = parse_month_rows_name(entry.name)
+        except NamingError:
+            continue  # a day, a reference list, the ensemble
+        joined.setdefault(month, {})[version] = entry
     listed = []
     for month in sorted(joined.keys() | epochs.keys()):
         versions = sorted(joined.get(month, {}).items())

@@ -58,7 +58,7 @@ def read_facts(path: Path) -> Facts:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise LightcurveError(f"cannot be read ({error})", path=path, remedy=_REBUILD) from error
+        raise LightcurveError(f"cannot be read ({_first_line(error)})", path=path, remedy=_REBUILD) from error
     if not isinstance(epochs, dict) or facts.get(_VERSION) != str(SCHEMA_VERSION).encode():
         raise LightcurveError("was written by another version", path=path, remedy=_REBUILD)
     return Facts(epochs, about.num_rows)
@@ -75,12 +75,27 @@ def read_rows(path: Path) -> pa.Table:
     try:
         return as_rows(parquet.read_table(path))
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise LightcurveError(
-            f"has no measurements of version {SCHEMA_VERSION} ({reason})",
+            f"has no measurements of version {SCHEMA_VERSION} ({_first_line(error)})",
             path=path,
             remedy="measure the epoch again: dsa110-contimg photometry measure",
         ) from error
+
+
+def check_rows(path: Path) -> None:
+    """Read all of a file of the store, a group of rows at a time.
+
+    Raises
+    ------
+    LightcurveError
+        It cannot be read, or its columns are others.
+    """
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_PER_GROUP):
+                as_rows(pa.Table.from_batches([batch]))
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise LightcurveError(f"cannot be read ({_first_line(error)})", path=path, remedy=_REBUILD) from error
 
 
 def as_rows(table: pa.Table) -> pa.Table:
@@ -157,3 +172,7 @@ def word_codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
     rank = np.empty(len(words), np.int64)
     rank[order] = np.arange(len(words))
     return rank[chunk.indices.to_numpy(zero_copy_only=False)], [words[i] for i in order]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

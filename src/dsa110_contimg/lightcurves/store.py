@@ -1,18 +1,20 @@
 """The store of light curves: epochs' measurements, kept so that those of one source stand together.
 
 All of it is derived from the epochs' own ``measurements.parquet`` and can be made again from them (`collect`). What is
-in it by then, and what a kill at any moment leaves, is told in `files`; who asks it is `query`.
+in it at any moment, that of a kill included, is told in `files`; questions are put to it through `query`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dsa110_contimg.errors import LightcurveError
+from dsa110_contimg.errors import LightcurveError, NamingError
+from dsa110_contimg.lightcurves.ensemble import read_ensemble
 from dsa110_contimg.lightcurves.files import Month, epochs_of, locked, months, strips
-from dsa110_contimg.lightcurves.rows import read_facts, read_rows, sort_rows, write_rows
+from dsa110_contimg.lightcurves.rows import check_rows, read_facts, read_rows, sort_rows, write_rows
 from dsa110_contimg.lightcurves.scaling import ImageScale, scale_measurements
 from dsa110_contimg.naming import (
+    ENSEMBLE_NAME,
     MEASUREMENTS_NAME,
     epoch_month,
     epoch_rows_name,
@@ -21,6 +23,7 @@ from dsa110_contimg.naming import (
 )
 from dsa110_contimg.photometry.measurements import SCHEMA
 from dsa110_contimg.storage.checksums import tree_checksum
+from dsa110_contimg.storage.files import output_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -137,9 +140,13 @@ def find_epochs(directories: Iterable[Path]) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for directory in directories:
-        for place in (directory, *(sorted(directory.iterdir()) if directory.is_dir() else ())):
-            if place.name.endswith("-epoch") and (place / MEASUREMENTS_NAME).is_file():
-                found[parse_epoch_directory_name(place.name)] = place
+        for place in (directory.absolute(), *(sorted(directory.iterdir()) if directory.is_dir() else ())):
+            try:
+                epoch = parse_epoch_directory_name(place.name)
+            except NamingError:
+                continue
+            if (place / MEASUREMENTS_NAME).is_file():
+                found[epoch] = place
     return dict(sorted(found.items()))
 
 
@@ -166,6 +173,48 @@ def collect(root: Path, directories: Iterable[Path], settings: LightcurveSetting
     epochs = find_epochs(directories)
     for epoch in outdated(root, epochs):
         yield add_epoch(root, epochs[epoch], settings)
+
+
+def set_aside_damaged(root: Path) -> list[Path]:
+    """Give the files of a store that cannot be read, or that another version wrote, a name under which none is read.
+
+    What was in them is taken in again by `collect`, from the epochs.
+
+    Returns
+    -------
+    list of Path
+        Where they are now.
+
+    Raises
+    ------
+    OutputError
+        A file cannot be renamed.
+    """
+    aside = []
+    for strip in strips(root):
+        with locked(root, strip):
+            paths = [root / strip / ENSEMBLE_NAME]
+            for month in months(root, strip):
+                paths += [*month.old, *([month.joined] if month.joined else []), *month.epochs.values()]
+            for path in paths:
+                if not path.exists() or _is_sound(root, strip, path):
+                    continue
+                with output_errors(path):
+                    aside.append(path.replace(path.with_name(f"{path.name}.damaged")))
+    return aside
+
+
+def _is_sound(root: Path, strip: str, path: Path) -> bool:
+    """Read all of a file; say whether that went well."""
+    try:
+        if path.name == ENSEMBLE_NAME:
+            read_ensemble(root, strip)
+        else:
+            read_facts(path)
+            check_rows(path)
+    except LightcurveError:
+        return False
+    return True
 
 
 def _stored(root: Path, strip: str, epoch: str) -> str | None:
