@@ -71,3 +71,14 @@ class LightcurveSettings(Section):
     )
     memory_gb: Number = Field(1.0, ge=0.1, description="Memory that a query may use; beyond it, it works on disk [GB].")
     threads: Count | None = Field(None, ge=1, description="Threads of a query. Not set: one per core.")
+
+
+class BeamSettings(Section):
+    """Fitted versions of the primary beam, and when it counts as another than the one that images were made with."""
+
+    directory: UserPath | None = Field(
+        None, description='Where fitted beams are kept. Not set: "beams" beside paths.ms.'
+    )
+    significance: Number = Field(5.0, gt=0, description="A difference is said if it is so many times its error,")
+    tolerance_deg: Number = Field(0.1, ge=0, description="... and the axis is farther off than this [deg],")
+    tolerance_width: Number = Field(0.03, ge=0, description="... or the width by more than this part of it.")

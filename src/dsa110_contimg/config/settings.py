@@ -28,6 +28,7 @@ from dsa110_contimg.config.sections_images import (
     QualitySettings,
 )
 from dsa110_contimg.config.sections_lightcurves import (
+    BeamSettings,
     EpochSettings,
     LightcurveSettings,
     PhotometrySettings,
@@ -61,6 +62,7 @@ __all__ = [
     "EpochSettings",
     "PhotometrySettings",
     "LightcurveSettings",
+    "BeamSettings",
     "KeepSettings",
     "RetentionSettings",
     "Settings",
@@ -102,6 +104,7 @@ class Settings(BaseSettings):
     epochs: EpochSettings = Field(default_factory=EpochSettings)
     photometry: PhotometrySettings = Field(default_factory=PhotometrySettings)
     lightcurves: LightcurveSettings = Field(default_factory=LightcurveSettings)
+    beams: BeamSettings = Field(default_factory=BeamSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
 
@@ -109,6 +112,11 @@ class Settings(BaseSettings):
     def lightcurves_directory(self) -> Path:
         """Where the measurements are kept: `lightcurves.directory`, or ``lightcurves`` beside `paths.ms`."""
         return self.lightcurves.directory or self.paths.ms.parent / "lightcurves"
+
+    @property
+    def beams_directory(self) -> Path:
+        """Where fitted beams are kept: `beams.directory`, or ``beams`` beside `paths.ms`."""
+        return self.beams.directory or self.paths.ms.parent / "beams"
 
     @classmethod
     def settings_customise_sources(
