@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -29,6 +29,7 @@ UNUSABLE = Flag.EDGE | Flag.HIGH_RMS | Flag.BAD_IMAGE | Flag.BAD_EPOCH
 """Measurements with any of these flags are left out of what is said of a source's variability."""
 
 _TRIES = 5  # a file that is listed may be joined with others before it is read
+_UNREADABLE = (duckdb.IOException, duckdb.InvalidInputException)
 
 
 class Store:
@@ -47,8 +48,21 @@ class Store:
         self.refresh()
 
     def refresh(self) -> None:
-        """Look again which files there are."""
-        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW measurements AS {self._selection()}")
+        """Look again which files there are.
+
+        Raises
+        ------
+        LightcurveError
+            A file of the store cannot be read.
+        """
+        for left in reversed(range(_TRIES)):
+            try:
+                self.connection.execute(f"CREATE OR REPLACE TEMP VIEW measurements AS {self._selection()}")
+            except _UNREADABLE as error:
+                if left == 0:
+                    raise self._unreadable(error) from error
+            else:
+                return
 
     def sql(self, text: str, parameters: Sequence[object] = ()) -> pa.Table:
         """Ask a question about the view ``measurements``; give the whole answer.
@@ -61,9 +75,9 @@ class Store:
         for left in reversed(range(_TRIES)):
             try:
                 return self.connection.sql(text, params=list(parameters)).to_arrow_table()
-            except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            except _UNREADABLE as error:
                 if left == 0:
-                    raise _unreadable(self.root, error) from error
+                    raise self._unreadable(error) from error
                 self.refresh()
         raise AssertionError("the last try returns or raises")
 
@@ -83,6 +97,13 @@ class Store:
                     whole.append(month.joined)
         parts += [f"SELECT * FROM {_files(some)}" for some in (whole, loose) if some]  # noqa: S608
         return " UNION ALL ".join(parts) or _nothing()
+
+    def _unreadable(self, error: Exception) -> LightcurveError:
+        return LightcurveError(
+            f"the store of light curves cannot be read ({str(error).splitlines()[0]})",
+            path=self.root,
+            remedy="make it again from the epochs: dsa110-contimg photometry collect --rebuild",
+        )
 
 
 @contextmanager
@@ -118,12 +139,8 @@ def open_store(
                 "autoload_known_extensions": False,
             }
         ) as connection:
-            connection.execute("SET parquet_metadata_cache = true")
-            try:
-                store = Store(root, strip, connection)
-            except (duckdb.IOException, duckdb.InvalidInputException) as error:
-                raise _unreadable(root, error) from error
-            yield store
+            connection.execute("SET parquet_metadata_cache = true; SET enable_progress_bar = false")  # it is on stdout
+            yield Store(root, strip, connection)
     finally:
         shutil.rmtree(spill, ignore_errors=True)
 
@@ -295,12 +312,3 @@ def _nothing() -> str:
     types[pa.float32()] = "FLOAT"
     columns = ", ".join(f"CAST(NULL AS {types.get(field.type, 'VARCHAR')}) AS {field.name}" for field in SCHEMA)
     return f"SELECT {columns} WHERE false"
-
-
-def _unreadable(root: Path, error: Exception) -> LightcurveError:
-    reason: Any = str(error).splitlines()[0]
-    return LightcurveError(
-        f"the store of light curves cannot be read ({reason})",
-        path=root,
-        remedy="make it again from the epochs: dsa110-contimg photometry collect --rebuild",
-    )
