@@ -11,12 +11,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from dsa110_contimg.calibration.grading import Verdict
 from dsa110_contimg.errors import UnreadableFileError
-from dsa110_contimg.images.fits import read_image
-from dsa110_contimg.imaging.noise import rms_map
 from dsa110_contimg.lightcurves.scaling import scale_measurements
 from dsa110_contimg.lightcurves.store import add_epoch
 from dsa110_contimg.mosaic.inputs import find_inputs, read_input, require_alike
@@ -39,7 +35,7 @@ from dsa110_contimg.naming import (
     preview_name,
     sources_stem,
 )
-from dsa110_contimg.photometry.finding import find_sources
+from dsa110_contimg.photometry.beam_check import check_beam, known_fluxes
 from dsa110_contimg.photometry.forced_images import (
     beam_of,
     measure_epoch,
@@ -53,6 +49,7 @@ from dsa110_contimg.photometry.records import write_sources
 from dsa110_contimg.photometry.reference import alive, current_reference, read_list, update_reference, write_list
 from dsa110_contimg.photometry.ties import ties_of
 from dsa110_contimg.pipeline.epoch_record import write_record
+from dsa110_contimg.pipeline.mosaic_sources import find_on_mosaic
 from dsa110_contimg.qa.epoch_figures import EpochFigures, flux_ratio_to, middle_noise, missing_of
 from dsa110_contimg.qa.epoch_gates import judge_epoch
 from dsa110_contimg.qa.pictures import save_png
@@ -64,14 +61,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from dsa110_contimg.config.settings import Settings
-    from dsa110_contimg.images.fits import ImageHeader
     from dsa110_contimg.mosaic.inputs import Input
     from dsa110_contimg.photometry.growing import Grown
     from dsa110_contimg.photometry.reference import ReferenceList
-    from dsa110_contimg.photometry.sources import Sources
+    from dsa110_contimg.pipeline.mosaic_sources import MosaicSources
     from dsa110_contimg.qa.epoch_gates import EpochQuality
 
 log = logging.getLogger(__name__)
@@ -110,16 +105,6 @@ class EpochMade(NamedTuple):
     best_rms_jy: float
     n_new: int = 0
     reference_version: int = 0
-
-
-class _Mosaic(NamedTuple):
-    """The mosaic of the whole band: flux and noise (n_dec, n_ra) [Jy/beam], and what was found on it."""
-
-    header: ImageHeader
-    pixels: NDArray[np.float32]
-    predicted: NDArray[np.float32]
-    rms: NDArray[np.float32]
-    sources: Sources
 
 
 def make_epoch(
@@ -164,7 +149,9 @@ def make_epoch(
     inputs = find_inputs(images)
     chosen = [one for one in inputs if one.verdict != "bad"]
     joint = _join_bands(epoch, chosen, directory, settings, lambda fraction: progress(_JOINED * fraction))
-    found = _find(epoch, directory, settings)
+    image, rms = (directory / epoch_file_name(epoch, kind) for kind in (MosaicKind.IMAGE, MosaicKind.RMS))
+    found = find_on_mosaic(image, rms, settings.catalogue)
+    write_sources(found.sources, directory, sources_stem(epoch))
     progress(_FOUND)
     before = current_reference(lightcurves, parse_epoch_id(epoch).strip)
     grown = _grow(epoch, found, before, settings)
@@ -173,6 +160,9 @@ def make_epoch(
     # What a bad image shows is no source of the strip.
     reference = before if bad else grown.reference
     rows = _measure(epoch, directory, inputs, joint, reference, settings, bad=bad)
+    beam = check_beam(rows, [one.image for one in inputs], known_fluxes(alive(reference)), settings.beams)
+    for warning in beam.warnings:
+        log.warning("%s: %s", epoch, warning)
     scaled = scale_measurements(lightcurves, before.strip, rows, settings.lightcurves)
     progress(_MEASURED)
     write_measurements(directory / MEASUREMENTS_NAME, scaled.table)
@@ -188,6 +178,7 @@ def make_epoch(
         "mosaic": {name: joint[name] for name in joint if name not in {"inputs", "settings", "format"}},
         "reference": {"version": before.version, "sources": len(alive(reference).source_id), "new": n_new},
         "association": _counted(grown),
+        "primary_beam": {"warnings": beam.warnings, "why": beam.why},
         "beam_arcsec": 3600.0 * found.header.beam.major_deg,
         "measurements": scaled.table.num_rows,
         "scales": [one._asdict() for one in scaled.scales],
@@ -302,21 +293,7 @@ def _join_bands(
     return facts
 
 
-def _find(epoch: str, directory: Path, settings: Settings) -> _Mosaic:
-    """Find the sources of the mosaic above the larger of the noise that the images predict, and that around them."""
-    path = directory / epoch_file_name(epoch, MosaicKind.IMAGE)
-    image = read_image(path)
-    predicted = read_image(directory / epoch_file_name(epoch, MosaicKind.RMS)).pixels
-    beam = image.header.beam
-    beam_pixels = np.sqrt(beam.major_deg * beam.minor_deg) / image.header.cell_deg
-    times = rms_map(image.pixels / predicted, float(beam_pixels))
-    rms = np.asarray(np.maximum(times, 1.0) * predicted, np.float32)
-    sources = find_sources(path, None, rms, settings.catalogue)
-    write_sources(sources, directory, sources_stem(epoch))
-    return _Mosaic(image.header, image.pixels, predicted, rms, sources)
-
-
-def _grow(epoch: str, found: _Mosaic, before: ReferenceList, settings: Settings) -> Grown:
+def _grow(epoch: str, found: MosaicSources, before: ReferenceList, settings: Settings) -> Grown:
     return grow(
         before,
         entries(found.sources, f"epoch:{epoch}", epoch),
@@ -329,7 +306,7 @@ def _grow(epoch: str, found: _Mosaic, before: ReferenceList, settings: Settings)
 def _judge(
     inputs: Sequence[Input],
     chosen: Sequence[Input],
-    found: _Mosaic,
+    found: MosaicSources,
     before: ReferenceList,
     grown: Grown,
     settings: Settings,
@@ -376,7 +353,7 @@ def _measure(
     return together(tables)
 
 
-def _draw(epoch: str, directory: Path, found: _Mosaic, quality: EpochQuality) -> None:
+def _draw(epoch: str, directory: Path, found: MosaicSources, quality: EpochQuality) -> None:
     figure = preview_figure(
         Seen(found.pixels, found.rms, None), found.header, sources=found.sources, verdict=quality.verdict.value
     )
