@@ -42,6 +42,10 @@ class PhotometrySettings(Section):
     detection_sigma: Number = Field(5.0, gt=0, description="Below so many times its error a flux has an upper limit.")
     blend_beams: Number = Field(2.0, gt=0, description="Sources nearer than this are fitted together [beams].")
     least_beam: Number = Field(0.2, gt=0, lt=1, description="Sources below this part of the beam are not measured.")
+    align: bool = Field(
+        True,
+        description="Whether an image whose bright sources are all off the list's places is measured where they are.",
+    )
     flux_error: Number = Field(0.03, ge=0, lt=1, description="Error of the flux scale, in each measurement.")
     workers: Count | None = Field(None, ge=1, description="Threads. Not set: one per core.")
 

@@ -19,6 +19,7 @@ from dsa110_contimg.images.fits import celestial_wcs
 from dsa110_contimg.photometry.forced_fit import FWHM, apart, fit, link, threaded
 from dsa110_contimg.photometry.forced_kernels import blank_within
 from dsa110_contimg.photometry.forced_noise import correlation_width, noise_around, usual_noise
+from dsa110_contimg.photometry.forced_offset import image_offset
 from dsa110_contimg.photometry.measurements import COLUMNS, SCHEMA, Flag
 from dsa110_contimg.photometry.shapes import shape_of
 from dsa110_contimg.telescope.transits import SIDEREAL_DAY
@@ -153,15 +154,21 @@ def measure(
     correlation = correlation_width(even, covariance)
     rms = factor if planes.rms is None else factor * _at(planes.rms, place, order=0)
 
-    shapes = (
-        _squeezed(covariance, place, planes) if planes.pb is None else np.broadcast_to(covariance, (len(place), 2, 2))
-    )
     links = link(place, form, flux_jy[index], settings.blend_beams)
+    neighbours = np.bincount(links.blend, minlength=1)[links.blend] - 1 if len(place) else np.zeros(0, np.int64)
+    shapes = _squeezed(covariance, place, planes)
     found = fit(pixels, place, shapes, correlation, links, rms, chunks)
+    if settings.align:
+        lone = neighbours == 0
+        moved = image_offset(pixels, place[lone], shapes[lone], found.peak[lone], rms[lone], chunks)
+        if moved is not None:
+            place = place + moved
+            found = fit(pixels, place, shapes, correlation, links, rms, chunks)
+            offset = moved * [-1.0, 1.0] * header.cell_deg * 3600.0
+            log.info('%s, %s band: sources are %+.2f" east, %+.2f" north', about.image, about.band, *offset)
     pb = np.ones(len(place)) if planes.pb is None else _at(planes.pb, place, order=1)
     radius = _EDGE_BEAMS * FWHM * np.sqrt(np.linalg.eigvalsh(covariance)[1])
     edges = chunks(len(place), lambda first, last: blank_within(pixels, place, radius, first, last))
-    neighbours = np.bincount(links.blend, minlength=1)[links.blend] - 1 if len(place) else np.zeros(0, np.int64)
     beam_arcsec = 3600.0 * np.sqrt(header.beam.major_deg * header.beam.minor_deg)
     flags = (
         Flag.UNSCALED
@@ -228,10 +235,12 @@ def _at(plane: NDArray[np.floating], place: NDArray[np.float64], order: int) -> 
 
 
 def _squeezed(covariance: NDArray[np.float64], place: NDArray[np.float64], planes: Planes) -> NDArray[np.float64]:
-    """The beam as a wide mosaic has it at places, (S, 2, 2): along the radius squeezed by the distance's cosine.
+    """The beam as an image has it at places, (S, 2, 2); a wide mosaic's, along the radius, squeezed.
 
-    Images are smoothed to the beam each in its own plane, which is the sky there; see `mosaic.joining`.
+    That is by the cosine of the distance: its images are smoothed each in its own plane, which is the sky there.
     """
+    if planes.pb is not None:
+        return np.broadcast_to(covariance, (len(place), 2, 2))
     n_dec, n_ra = planes.pixels.shape
     offset = (place - [n_ra // 2, n_dec // 2]) * np.radians(planes.header.cell_deg)
     square = np.sum(offset**2, axis=1)

@@ -28,8 +28,8 @@ T = TypeVar("T")
 FWHM = np.sqrt(8.0 * np.log(2.0))
 #: Sources nearer than this to a brighter one are one place to the image, and not measured [beams].
 NEAREST_BEAMS = 0.1
-# The sums over the image end so far from a source [beams].
-_REACH_BEAMS = 1.5
+#: The sums over the image end so far from a source [standard deviations of the beam]: at one and a half beams.
+REACH = 1.5 * FWHM
 # A neighbour up to twice as far as the setting says is fitted together, too, if it would add this part.
 _FURTHER, _ADDS = 2.0, 1e-3
 _CHUNK = 256
@@ -181,15 +181,14 @@ def fit(
         Runs kernels over parts of the sources.
     """
     n = len(place)
-    narrow, wide = _form(covariance), _form(covariance * (1.0 + correlation**2))
+    narrow, wide = form_of(covariance), form_of(covariance * (1.0 + correlation**2))
     # The correlation, convolved with the beam, is as high as its own sum times how much it widens the beam.
     height = _sum_of(covariance.mean(axis=0) * correlation**2) / (1.0 + correlation**2) if n else 1.0
-    reach = _REACH_BEAMS * FWHM
     flux, overlap, noisy = np.zeros(n), np.zeros(len(links.others)), np.zeros(len(links.others))
     chunks(
         n,
         lambda first, last: beam_sums(
-            *(pixels, place, narrow, wide, reach, links.starts, links.others, first, last), *(flux, overlap, noisy)
+            *(pixels, place, narrow, wide, REACH, links.starts, links.others, first, last), *(flux, overlap, noisy)
         ),
     )
     peak, variance, spent = _solved(links, flux, overlap, noisy * height)
@@ -198,7 +197,7 @@ def fit(
     chunks(
         n,
         lambda first, last: residual_sums(
-            *(pixels, place, narrow, reach, links.starts, links.others, first, last), *(known, squares, counts)
+            *(pixels, place, narrow, REACH, links.starts, links.others, first, last), *(known, squares, counts)
         ),
     )
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -242,8 +241,8 @@ def _whitened(place: NDArray[np.float64], form: NDArray[np.float64]) -> NDArray[
     return np.asarray(place @ np.linalg.cholesky(form))
 
 
-def _form(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The quadratic forms (S, 3) of covariances (S, 2, 2)."""
+def form_of(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the quadratic forms (S, 3), of (dx^2, 2 dx dy, dy^2), of covariances (S, 2, 2)."""
     inverse = np.linalg.inv(covariance)
     return np.ascontiguousarray(np.stack([inverse[:, 0, 0], inverse[:, 0, 1], inverse[:, 1, 1]], axis=-1))
 
@@ -252,5 +251,5 @@ def _sum_of(covariance: NDArray[np.float64]) -> float:
     """Sum of a Gaussian of height 1 over pixels."""
     far = int(np.ceil(6.0 * np.sqrt(np.max(np.diag(covariance))))) + 1
     y, x = np.mgrid[-far : far + 1, -far : far + 1]
-    a, b, c = _form(covariance[None])[0]
+    a, b, c = form_of(covariance[None])[0]
     return float(np.exp(-0.5 * (a * x * x + 2.0 * b * x * y + c * y * y)).sum())

@@ -123,6 +123,55 @@ def residual_sums(
 
 
 @numba.njit(cache=True, nogil=True)
+def slope_sums(
+    pixels: NDArray[np.float32],
+    place: NDArray[np.float64],
+    narrow: NDArray[np.float64],
+    reach: float,
+    first: int,
+    last: int,
+    flux: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+    squares: NDArray[np.float64],
+) -> None:
+    """Sum up what a fitted beam leaves times its slopes, and the slopes' own products, around sources.
+
+    Parameters
+    ----------
+    pixels, place, narrow, reach, first, last
+        As those of `beam_sums`.
+    flux : (S,) float64
+        The beams' peaks.
+    slopes : (S, 2) float64
+        Sums of what is left times the beam's change with column and row; changed.
+    squares : (S, 2, 2) float64
+        Sums of the products of these changes; changed.
+    """
+    n_dec, n_ra = pixels.shape
+    for source in range(first, last):
+        a, b, c = narrow[source]
+        x0, y0 = place[source]
+        determinant = a * c - b * b
+        half_x, half_y = reach * np.sqrt(c / determinant), reach * np.sqrt(a / determinant)
+        for row in range(max(0, int(np.ceil(y0 - half_y))), min(n_dec, int(np.floor(y0 + half_y)) + 1)):
+            for column in range(max(0, int(np.ceil(x0 - half_x))), min(n_ra, int(np.floor(x0 + half_x)) + 1)):
+                dx, dy = column - x0, row - y0
+                square = a * dx * dx + 2.0 * b * dx * dy + c * dy * dy
+                value = pixels[row, column]
+                if square > reach * reach or not np.isfinite(value):
+                    continue
+                beam = np.exp(-0.5 * square)
+                left = value - flux[source] * beam
+                along, down = beam * (a * dx + b * dy), beam * (b * dx + c * dy)
+                slopes[source, 0] += left * along
+                slopes[source, 1] += left * down
+                squares[source, 0, 0] += along * along
+                squares[source, 0, 1] += along * down
+                squares[source, 1, 0] += along * down
+                squares[source, 1, 1] += down * down
+
+
+@numba.njit(cache=True, nogil=True)
 def local_scatter(
     pixels: NDArray[np.float32], place: NDArray[np.float64], half: int, step: int, first: int, last: int
 ) -> NDArray[np.float64]:
@@ -199,5 +248,6 @@ def compile_kernels() -> None:
     starts, others, one = np.array([0, 1]), np.zeros(1, np.int64), np.ones(1)
     beam_sums(pixels, place, form, form, 3.0, starts, others, 0, 1, one.copy(), one.copy(), one.copy())
     residual_sums(pixels, place, form, 3.0, starts, others, 0, 1, one, one.copy(), others.copy())
+    slope_sums(pixels, place, form, 3.0, 0, 1, one, np.zeros((1, 2)), np.zeros((1, 2, 2)))
     local_scatter(pixels, place, 4, 1, 0, 1)
     blank_within(pixels, place, 2.0, 0, 1)
