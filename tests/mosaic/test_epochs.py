@@ -85,6 +85,8 @@ def test_a_strip_has_one_name_wherever_it_is_looked_at():
     groups = [group_at(60953.0 + hour / 24, 54.57) for hour in range(0, 24, 3)]
     assert max(one.plane.dec_deg for one in groups) - min(one.plane.dec_deg for one in groups) > 0.2
     assert {strip_of([one], HEADER_SITE) for one in groups} == {"+54.6"}
+    assert strip_of(groups, HEADER_SITE, ["+54.4", "+16.3", "+54.1"]) == "+54.4"
+    assert strip_of(groups, HEADER_SITE, ["+54.2"]) == "+54.6"
     name = name_epoch(groups[:1], epoch_at(60953.0, LONGITUDE), HEADER_SITE)
     assert parse_epoch_id(name).strip == "+54.6"
     assert 0 <= 60953.0 - mjd_of(parse_epoch_id(name).start) < 1 / 24

@@ -41,6 +41,7 @@ def epoch(
     from dsa110_contimg.mosaic.epochs import name_epoch
     from dsa110_contimg.mosaic.inputs import find_inputs, require_alike
     from dsa110_contimg.naming import epoch_directory_name
+    from dsa110_contimg.photometry.reference import strips_with_lists
     from dsa110_contimg.telescope.band import HEADER_SITE
 
     *places, output = paths
@@ -49,7 +50,7 @@ def epoch(
     found = find_inputs(places or [session.settings.paths.ms])
     chosen, which = _of_hour(found, hour)
     require_alike([one for one in chosen if one.verdict != "bad"])
-    name = name_epoch(chosen, which, HEADER_SITE)
+    name = name_epoch(chosen, which, HEADER_SITE, strips_with_lists(session.settings.lightcurves_directory))
     final = output / epoch_directory_name(name)
     report: dict[str, Any] = {
         "epoch": name,

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dsa110_contimg.errors import MosaicError
-from dsa110_contimg.naming import epoch_id, strip_name
+from dsa110_contimg.mosaic.inputs import STRIP_DEG
+from dsa110_contimg.naming import epoch_id, strip_dec, strip_name
 from dsa110_contimg.telescope.geometry import apparent_directions
 from dsa110_contimg.telescope.transits import SIDEREAL_DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from dsa110_contimg.mosaic.inputs import Input
     from dsa110_contimg.telescope.site import Site
@@ -82,7 +83,7 @@ def epoch_start(epoch: Epoch, longitude_deg: float) -> datetime:
     return _MJD_ZERO + timedelta(seconds=round(mjd * 86400.0))
 
 
-def strip_of(inputs: Sequence[Input], site: Site) -> str:
+def strip_of(inputs: Sequence[Input], site: Site, known: Iterable[str] = ()) -> str:
     """Name the strip of images by the apparent declination of their pointing.
 
     The telescope points at a declination of date; the ICRS declination of its images changes along a strip by the
@@ -94,6 +95,8 @@ def strip_of(inputs: Sequence[Input], site: Site) -> str:
         Images; the median counts.
     site : Site
         Of the telescope.
+    known : iterable of str
+        Strips that there are: the nearest of them is it, if it is as near as images of one strip are.
     """
     decs = [
         np.degrees(np.arcsin(apparent_directions(one.plane.ra_deg, one.plane.dec_deg, one.header.middle_mjd, site)))[
@@ -101,7 +104,9 @@ def strip_of(inputs: Sequence[Input], site: Site) -> str:
         ]
         for one in inputs
     ]
-    return strip_name(float(np.median(decs)))
+    dec = float(np.median(decs))
+    near = [strip for strip in known if abs(strip_dec(strip) - dec) <= STRIP_DEG]
+    return min(near, key=lambda strip: abs(strip_dec(strip) - dec)) if near else strip_name(dec)
 
 
 def common_epoch(inputs: Sequence[Input], longitude_deg: float) -> Epoch:
@@ -120,9 +125,9 @@ def common_epoch(inputs: Sequence[Input], longitude_deg: float) -> Epoch:
     return max(sorted(common), key=lambda epoch: middles.count(epoch.number))
 
 
-def name_epoch(inputs: Sequence[Input], epoch: Epoch, site: Site) -> str:
-    """Give the id of an epoch, of a strip that the images tell."""
-    return epoch_id(epoch_start(epoch, site.longitude_deg), strip_of(inputs, site))
+def name_epoch(inputs: Sequence[Input], epoch: Epoch, site: Site, known: Iterable[str] = ()) -> str:
+    """Give the id of an epoch, of a strip that the images tell; see `strip_of`."""
+    return epoch_id(epoch_start(epoch, site.longitude_deg), strip_of(inputs, site, known))
 
 
 def in_epoch(inputs: Sequence[Input], epoch: Epoch, longitude_deg: float) -> list[Input]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dsa110_contimg.images.fits import ImageHeader
 
 # Images of one strip have the same declination, within half of what a stale header may be off by.
-_STRIP_DEG = 0.25
+STRIP_DEG = 0.25
 _SAME_FREQUENCY = 0.01
 
 
@@ -128,7 +128,7 @@ def require_alike(inputs: Sequence[Input]) -> None:
     dec_deg = float(np.median([one.plane.dec_deg for one in inputs]))
     freq_hz = float(np.median([one.header.freq_hz for one in inputs]))
     for one in inputs:
-        if abs(one.plane.dec_deg - dec_deg) > _STRIP_DEG:
+        if abs(one.plane.dec_deg - dec_deg) > STRIP_DEG:
             raise MosaicError(
                 f"is of declination {one.plane.dec_deg:.2f}, the others of {dec_deg:.2f}",
                 path=one.image,
