@@ -2,6 +2,7 @@
 
 import threading
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -199,6 +200,18 @@ def test_a_file_that_is_lost_under_an_open_store_is_said(tmp_path):
         (root / STRIP / epoch_rows_name(epoch_of(1))).write_bytes(b"")
         with pytest.raises(LightcurveError):
             variability_sums(opened)
+
+
+def test_a_wrong_question_is_the_callers(store):
+    with open_store(store[0]) as opened, pytest.raises(duckdb.Error, match="colour"):
+        opened.sql("SELECT colour FROM measurements")
+
+
+def test_a_question_that_needs_too_much_memory_is_refused(store):
+    with open_store(store[0], memory_gb=0.1, threads=1) as opened:
+        opened.sql("SET max_temp_directory_size = '1MB'")
+        with pytest.raises(LightcurveError, match="memory_gb"):
+            opened.sql("SELECT list(range) FROM range(30000000)")
 
 
 def test_whoever_asks_while_months_are_joined_gets_the_same_answer(tmp_path):

@@ -29,7 +29,7 @@ UNUSABLE = Flag.EDGE | Flag.HIGH_RMS | Flag.BAD_IMAGE | Flag.BAD_EPOCH
 """Measurements with any of these flags are left out of what is said of a source's variability."""
 
 _TRIES = 5  # a file that is listed may be joined with others before it is read
-_UNREADABLE = (duckdb.IOException, duckdb.InvalidInputException)
+_WRONG_QUESTION = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
 
 
 class Store:
@@ -58,7 +58,7 @@ class Store:
         for left in reversed(range(_TRIES)):
             try:
                 self.connection.execute(f"CREATE OR REPLACE TEMP VIEW measurements AS {self._selection()}")
-            except _UNREADABLE as error:
+            except duckdb.Error as error:
                 if left == 0:
                     raise self._unreadable(error) from error
             else:
@@ -75,7 +75,15 @@ class Store:
         for left in reversed(range(_TRIES)):
             try:
                 return self.connection.sql(text, params=list(parameters)).to_arrow_table()
-            except _UNREADABLE as error:
+            except _WRONG_QUESTION:
+                raise
+            except duckdb.OutOfMemoryException as error:
+                raise LightcurveError(
+                    "a question to the store of light curves needs more memory than it may use",
+                    path=self.root,
+                    remedy="raise lightcurves.memory_gb in the settings",
+                ) from error
+            except duckdb.Error as error:
                 if left == 0:
                     raise self._unreadable(error) from error
                 self.refresh()
