@@ -99,10 +99,14 @@ def compact(
     whenever lightcurves.join_epochs epochs have come.
     """
     session = begin(ctx)
+    from dsa110_contimg.errors import NamingError, UsageError
     from dsa110_contimg.naming import strip_dec
 
     if strip is not None:
-        strip_dec(strip)
+        try:
+            strip_dec(strip)
+        except NamingError as error:
+            raise UsageError(error.message, remedy=error.remedy) from None
     months = _months(session, strip, every=every)
     if dry_run:
         if as_json:
