@@ -26,6 +26,7 @@ VERBS = {
     "qa": Verb("dsa110_contimg.cli.qa", "app", "Pictures of a Measurement Set: fast plots, quicklooks."),
     "tools": Verb("dsa110_contimg.cli.tools", "app", "Install the external programs that draw: shadeMS, ragavi."),
     "mosaic": Verb("dsa110_contimg.cli.mosaic", "mosaic", "Join the images of many groups to one."),
+    "beam": Verb("dsa110_contimg.cli.beam", "app", "Fit the primary beam to sources that cross it; its versions."),
     "photometry": Verb(
         "dsa110_contimg.cli.photometry", "app", "Measure the sources of a strip in its images; what is known of it."
     ),
@@ -39,6 +40,7 @@ VERBS = {
     "cal": Verb("dsa110_contimg.cli.cal", "app", "Calibration sets: which there are, which serves when; retire one."),
     "recalibrate": Verb("dsa110_contimg.cli.recalibrate", "recalibrate", "Do groups again that have a better set now."),
     "groups": Verb("dsa110_contimg.cli.groups", "app", "What became of each group; retry, ignore, quarantine, retire."),
+    "epochs": Verb("dsa110_contimg.cli.epochs", "app", "What became of each hour of a strip; have one made again."),
     "ledger": Verb("dsa110_contimg.cli.ledger", "app", "Check, rebuild or upgrade what the stream remembers."),
     "scratch": Verb("dsa110_contimg.cli.scratch", "app", "Copies on a fast disk: stage, archive, clean, status, list."),
     "retention": Verb("dsa110_contimg.cli.retention", "app", "What may go by the rules, and its removal."),

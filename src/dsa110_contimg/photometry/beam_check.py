@@ -158,7 +158,9 @@ def findings(fit: BeamFit, model: str, settings: BeamSettings) -> tuple[str, ...
             if clear[k] and counts(value, error, settings.tolerance_deg):
                 said.append(f"the upper half of the band points {value:+.2f} +- {error:.2f} deg {word} of the lower")
     if said:
-        said.append(f"fluxes are off by up to {100.0 * worst_flux(fit, model):.0f} % where the beam is {_FLOOR:g}")
+        said.append(
+            f"fluxes are off by up to {100.0 * worst_flux(fit, model):.0f} % inside of where the beam is {_FLOOR:g}"
+        )
     return tuple(said)
 
 

@@ -21,6 +21,7 @@ _SCALE, _IMAGE, _FREE = 0.3, 0.03, 3.0
 # What a catalogue's flux is thought to be off by at first, and at least; and what is wrong with any measurement.
 _FIRST_DEPARTURE, _LEAST_DEPARTURE = 0.1, 0.02
 _FIRST_FRACTION, _LEAST_FRACTION = 0.02, 0.003
+_LEAST_FREEDOM = 0.2
 _HUBER = 1.5
 # Measurements so far above the noise say how far they scatter beyond it.
 _CLEAR = 20.0
@@ -201,7 +202,10 @@ class BandSolver:
         clear = seen > _CLEAR * data.noise_jy
         if np.count_nonzero(clear) > 2 * _FEWEST:
             off, noise = data.apparent_jy[clear] / seen[clear] - 1.0, data.noise_jy[clear] / seen[clear]
-            self.fraction = max(_LEAST_FRACTION, _beyond(off, noise))
+            # What is solved for takes scatter with it.
+            n_free = np.count_nonzero(self.present) + self.n_images + N_SHAPE
+            freedom = max(1.0 - n_free / len(seen), _LEAST_FREEDOM)
+            self.fraction = max(_LEAST_FRACTION, _beyond(off / np.sqrt(freedom), noise))
         if np.count_nonzero(self.known) > _FEWEST:
             # A flux that was drawn to the catalogue's is let go first.
             tight = 1.0 / self.tightness[self.known] ** 2
