@@ -140,7 +140,7 @@ def link(
     square = np.sum((white[pairs[:, 0]] - white[pairs[:, 1]]) ** 2, axis=1)
     flux = np.nan_to_num(brightness, nan=0.0)[pairs]
     # What a neighbour would add to a source that were fitted without it.
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         adds = np.exp(-square / 4.0) * flux.max(axis=1) / np.maximum(flux.min(axis=1), 0.0)
     pairs = pairs[(square <= (blend_beams * FWHM) ** 2) | (adds > _ADDS)]
     first = np.concatenate([itself, pairs[:, 0], pairs[:, 1]])
