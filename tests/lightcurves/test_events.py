@@ -41,10 +41,11 @@ def dip(n, which, depth=0.4, middle=45.0, width=8.0):
 
 
 def three_bands(full, lower, upper):
-    return [
+    full, lower, upper = (
         light_curves(each, seed=k, error=ERROR * (1.0 if k == 0 else 1.4))
         for k, each in enumerate((full, lower, upper))
-    ]
+    )
+    return full, lambda _: (lower, upper)
 
 
 @given(st.sampled_from(list(Shape)), st.integers(25, 65), st.sampled_from([5.0, 8.0, 13.0]), st.integers(0, 99))
@@ -142,13 +143,13 @@ def test_without_halves_and_neighbours_it_is_said():
     assert event.is_lens
     assert len(event.reasons) == 3
     lower = light_curves(dip(60, 7))  # of other sources
-    (event,) = find_events(light_curves(dip(60, 7), numbers=far), lower, lower)
+    (event,) = find_events(light_curves(dip(60, 7), numbers=far), lambda _: (lower, lower))
     assert "the lower half of the band has no light curve" in event.reasons
 
 
 def test_half_bands_and_neighbours_that_are_too_noisy_do_not_decide():
     full, half = light_curves(dip(60, 7, 0.2)), light_curves(dip(60, 7, 0.2), error=0.3, seed=3)
-    (event,) = find_events(full, half, half)
+    (event,) = find_events(full, lambda _: (half, half))
     assert event.verdict in {Verdict.UNCONFIRMED, Verdict.CANDIDATE}
     noisy = np.full((60, 1), 0.9)
     noisy[7] = ERROR
@@ -164,7 +165,7 @@ def test_half_bands_may_begin_on_another_day():
     late = light_curves(dip(60, 7))
     keep = slice(10, None)
     late = late._replace(mjd=late.mjd[keep], **{name: getattr(late, name)[:, keep] for name in late._fields[2:]})
-    event = find_events(light_curves(dip(60, 7), seed=4), late, late)[0]
+    event = find_events(light_curves(dip(60, 7), seed=4), lambda _: (late, late))[0]
     assert event.lower == pytest.approx(0.4, abs=0.1)
 
 

@@ -74,6 +74,17 @@ class LightcurveSettings(Section):
         24, ge=1, description="So many epochs of a month are kept in files of their own, then joined to one."
     )
     memory_gb: Number = Field(1.0, ge=0.1, description="Memory that a query may use; beyond it, it works on disk [GB].")
+    bin_days: Number = Field(1.0, gt=0, description="Variability is told from means over so long [d].")
+    variable_sigma: Number = Field(
+        4.0,
+        gt=0,
+        description="A source varies if its eta and V are so far above those of sources of like flux [sigma].",
+    )
+    false_alarms: Number = Field(
+        0.1,
+        gt=0,
+        description="An event is listed if fewer are expected by chance in all sources of its strip together.",
+    )
     threads: Count | None = Field(None, ge=1, description="Threads of a query. Not set: one per core.")
 
 

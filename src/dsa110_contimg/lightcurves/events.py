@@ -22,9 +22,13 @@ from dsa110_contimg.lightcurves.shapes import LEAST_DAYS, LENSES, Shape, Templat
 from dsa110_contimg.photometry.measurements import position_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from dsa110_contimg.lightcurves.days import Days
+
+    Halves = Callable[[NDArray[np.int64]], tuple[Days, Days]]
 
 # Searches of white noise that say how large its extreme values are.
 _DRAWN = 1000
@@ -148,17 +152,16 @@ class Event(NamedTuple):
         return self.shape in LENSES and self.verdict in {Verdict.CANDIDATE, Verdict.UNCONFIRMED}
 
 
-def find_events(
-    days: Days, lower: Days | None = None, upper: Days | None = None, *, false_alarms: float = 0.1
-) -> list[Event]:
+def find_events(days: Days, halves: Halves | None = None, *, false_alarms: float = 0.1) -> list[Event]:
     """Search all light curves for events.
 
     Parameters
     ----------
     days : Days
         Light curves of the full band.
-    lower, upper : Days, optional
-        Those of the halves of the band, of any sources.
+    halves : callable, optional
+        Gives the light curves of some sources, by their numbers, in the lower and the upper half of the band; called
+        once, with those that stand out.
     false_alarms : float
         What is expected by chance more often than this, in all sources together, is not given.
 
@@ -172,12 +175,13 @@ def find_events(
     extremes = calibrate(found, weight, days.bin_d)
     chance = extremes.false_alarms(found.snr)
     kept = np.flatnonzero((chance <= false_alarms) & (found.template >= 0))
-    halves = [None if half is None else (half, *relative(half)) for half in (lower, upper)]
+    asked = (None, None) if halves is None or not kept.size else halves(days.source_id[kept])
+    both = [None if half is None else (half, *relative(half)) for half in asked]
     events = []
     for source in kept[np.argsort(chance[kept], kind="stable")]:
         template, centre = found.made[found.template[source]], int(found.centre[source])
         size, e_size, snr = float(found.size[source]), float(found.e_size[source]), float(found.snr[source])
-        parts = [_in_half(days, half, source, template, centre) for half in halves]
+        parts = [_in_half(days, half, source, template, centre) for half in both]
         around = _around(days, weight, weighted, int(source), template, centre, size)
         alone = _without_one_day(weight[source], weighted[source], template, centre)
         verdict, reasons = _judge(size, parts, around, alone)
