@@ -53,6 +53,8 @@ bench: $(DEV_STAMP)  ## time a full group, ours and the peer's side by side; and
 	@echo "== bench: the stream, and the ledger with 100,000 groups (minutes)"
 	@$(PY) benchmarks/bench_stream.py
 	@$(PY) benchmarks/bench_ledger.py
+	@echo "== bench: a year of light curves (2 GB of disk)"
+	@$(PY) benchmarks/bench_lightcurves.py
 	@echo "== bench: stage on scratch, beside cp -a"
 	@$(PY) benchmarks/bench_scratch.py
 
