@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dsa110_contimg.ledger import FileSeen, GroupSeen, Product
+from dsa110_contimg.ledger.epoch_attempts import EpochCommit
 from dsa110_contimg.ledger.records import mjd_of
 from dsa110_contimg.naming import group_id
 
@@ -47,4 +48,27 @@ def publish(ledger, gid, subbands=range(16), now=AFTER):
     """Begin an attempt and commit it; give its id."""
     attempt = ledger.begin_attempt(gid, now=now)
     ledger.commit_products(attempt.id, [product(gid)], subbands, now=now)
+    return attempt.id
+
+
+EPOCH = "20251005T122108+54.6"
+EPOCH_MJD = mjd_of(datetime(2025, 10, 5, 12, 21, 8, tzinfo=UTC))
+INPUTS = {gid_of(i): f"sum{i}" for i in range(3)}
+
+
+def note_epoch(ledger, name=EPOCH, start_mjd=EPOCH_MJD):
+    """Note an hour, which the first groups are of; give its id."""
+    ledger.note_epoch(name, name[-5:], start_mjd, start_mjd + 0.0415)
+    return name
+
+
+def epoch_commit(path=Path(f"/ms/{EPOCH}-epoch"), verdict="good", inputs=INPUTS, **facts):
+    """What is published of an hour."""
+    return EpochCommit(Product(path, "epoch", "4567", 100), inputs, verdict, {"reasons": [], "n_images": 3} | facts)
+
+
+def publish_epoch(ledger, name=EPOCH, now=AFTER, **made):
+    """Begin an attempt at an hour and commit it; give its id."""
+    attempt = ledger.begin_epoch_attempt(note_epoch(ledger, name), INPUTS, now=now)
+    ledger.commit_epoch(attempt.id, epoch_commit(**made), now=now)
     return attempt.id

@@ -16,6 +16,7 @@ from dsa110_contimg.pipeline.differences import differences
 from dsa110_contimg.pipeline.inventory import find_products, seen_of
 from dsa110_contimg.pipeline.rebuild import DEADLINE, rebuild_ledger
 from dsa110_contimg.storage.checksums import tree_bytes, tree_checksum
+from ledger_groups import EPOCH, EPOCH_MJD, INPUTS
 
 STARTS = [subband_files.START + i * timedelta(seconds=309) for i in range(4)]
 GIDS = ["2025-10-05T12:30:00", "2025-10-05T12:35:09", "2025-10-05T12:40:18", "2025-10-05T12:45:27"]
@@ -191,3 +192,49 @@ def test_directories_that_are_not_there(tmp_path):
     made = rebuild_ledger(tmp_path / "a", tmp_path / "b", tmp_path / "c", tmp_path / "d")
     assert made[:5] == (0, 0, 0, 0, [])
     assert seen_of.__doc__
+
+
+def make_epoch(disks, **facts):
+    """What publishing leaves of an epoch, as far as a rebuild looks."""
+    path = disks.products / f"{EPOCH}-epoch"
+    path.mkdir()
+    (path / "mosaic.fits").write_bytes(b"x" * 100)
+    made = (ProductMade(path.name, "epoch", *tree_checksum(path)),)
+    stages = (StageTime("epoch", 60.0, 100, 100),)
+    manifest = Manifest(EPOCH, EPOCH_MJD, 3, (), {}, (), made, stages, NOW.isoformat(), inputs=INPUTS, facts=facts)
+    kept = manifest_path(EPOCH, disks.products)
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text(json.dumps(manifest.as_dict()))
+    return path
+
+
+def test_epochs_are_taken_as_they_were_made(disks):
+    path = make_epoch(disks, verdict="usable", reasons=["few"])
+    assert [item.group_id for item in find_products(disks.products)] == [GIDS[0], GIDS[1], GIDS[3]]
+    assert disks.rebuild().n_products == 4
+    with disks.open() as ledger:
+        epoch = ledger.epoch(EPOCH)
+        assert (epoch.state, epoch.verdict, epoch.inputs, epoch.path) == ("done", "usable", INPUTS, path)
+        assert epoch.end_mjd - epoch.start_mjd == pytest.approx(1 / 24, rel=0.01)
+        assert [item.id for item in ledger.unkept_epochs()] == [EPOCH]
+        assert differences(ledger, disks.incoming, disks.products, checksums=True) == []
+        (path / "mosaic.fits").write_bytes(b"y" * 100)
+        assert differences(ledger, disks.incoming, disks.products) == []
+        assert "checksum differs" in differences(ledger, disks.incoming, disks.products, checksums=True)[0]
+
+
+def test_one_that_was_removed_is_not_made_again(disks):
+    make_epoch(disks, verdict="good").rename(disks.products / "elsewhere")
+    disks.rebuild()
+    with disks.open() as ledger:
+        assert ledger.epoch(EPOCH).retired_utc is not None
+        assert differences(ledger, disks.incoming, disks.products) == []
+
+
+def test_one_that_the_ledger_does_not_know_is_said_and_a_strange_manifest_left(disks):
+    disks.rebuild()
+    make_epoch(disks)
+    with disks.open() as ledger:
+        (line,) = differences(ledger, disks.incoming, disks.products)
+    assert line.endswith(f"{EPOCH}-epoch is not in the ledger")
+    assert disks.rebuild().n_products == 3  # its verdict is not known

@@ -21,7 +21,7 @@ from dsa110_contimg.ledger.opening import open_ledger
 from dsa110_contimg.ledger.states import DecisionKind, GroupState
 from dsa110_contimg.pipeline.retention import carry_out, make_plan, read_plan, save_plan
 from dsa110_contimg.storage.publish import clear_dead_partials
-from ledger_groups import AFTER, START, add_group, file, gid_of, group
+from ledger_groups import AFTER, EPOCH, START, add_group, file, gid_of, group, note_epoch, publish_epoch
 
 DAY = timedelta(days=1)
 NOW = START + 30 * DAY
@@ -98,7 +98,7 @@ def ids(one):
 
 def test_nothing_goes_unless_the_settings_say_so(night):
     plans, _ = night.plan()
-    assert [one.items for one in plans.values()] == [(), (), ()]
+    assert [one.items for one in plans.values()] == [(), (), (), ()]
     assert plans["ms"].n_groups == 4
     assert plans["ms"].size_bytes == 8000  # with its flag versions
     assert plans["raw"].kept == "retention.raw.days is not set: kept for ever"
@@ -253,7 +253,7 @@ def test_a_measurement_set_that_is_open_stays(night):
 
 def test_what_lies_elsewhere_is_not_touched(night, tmp_path):
     plans = make_plan(night.ledger, tmp_path / "other", tmp_path / "place", RetentionSettings(), NOW)
-    assert [one.n_groups for one in plans] == [0, 0, 0]
+    assert [one.n_groups for one in plans] == [0, 0, 0, 0]
 
 
 def test_a_plan_is_kept_and_grows_old(night, tmp_path):
@@ -308,3 +308,28 @@ def test_killed_at_any_moment_the_next_removal_finishes(tmp_path):
     assert night.ledger.inconsistencies() == []
     assert {night.ledger.state(gid) for gid in night.ids} == {GroupState.IGNORED}
     night.ledger.close()
+
+
+def test_an_epoch_goes_by_rules_of_its_own_and_stays_in_the_light_curves(night):
+    directory = night.output / f"{EPOCH}-epoch"
+    directory.mkdir()
+    (directory / "mosaic.fits").write_bytes(b"x" * 100)
+    publish_epoch(night.ledger, path=directory)
+    rules = {"epochs": {"days": 1}}
+    assert night.plan(**rules)[0]["epochs"].items == ()  # not before it is in the light curves
+    night.ledger.note_kept(EPOCH, "4567")
+    (removal,) = night.apply(**rules)
+    assert (removal.item.group_id, removal.problem, removal.freed_bytes) == (EPOCH, "", 100)
+    assert not directory.exists()
+    gone = night.ledger.epoch(EPOCH)
+    assert gone.retired_utc is not None
+    assert gone.kept_utc is not None
+    assert night.plan(**rules)[0]["epochs"].n_groups == 0
+
+
+def test_images_of_an_hour_that_is_to_be_made_stay(night):
+    note_epoch(night.ledger)
+    assert ids(night.plan(images={"days": 1})[0]["images"]) == []
+    assert ids(night.plan(ms={"days": 1})[0]["ms"]) == night.ids
+    night.ledger.note_thin(EPOCH, {}, "too few")
+    assert ids(night.plan(images={"days": 1})[0]["images"]) == night.ids

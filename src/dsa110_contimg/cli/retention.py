@@ -23,7 +23,7 @@ app = typer.Typer(cls=LightGroup, no_args_is_help=True, add_completion=False, ri
 
 @app.callback()
 def retention() -> None:
-    """Plan what may go (subband files, Measurement Sets, images), and remove what was planned."""
+    """Plan what may go (subband files, Measurement Sets, images, epochs), and remove what was planned."""
 
 
 @app.command()

@@ -13,6 +13,7 @@ from dsa110_contimg.cli.ledger import StateDir, ledger_path
 from dsa110_contimg.naming import DAEMON_NAME
 
 if TYPE_CHECKING:
+    from dsa110_contimg.ledger.epoch_summary import EpochSummary
     from dsa110_contimg.storage.free_space import FreeSpace, Space
 
 _PROBE_S = 0.2
@@ -125,6 +126,7 @@ def as_text(report: dict[str, Any]) -> str:
         f"backlog  {report['backlog']} groups; {report['groups_per_hour']:.0f} published in the last hour",
         "groups   " + ", ".join(f"{count} {state}" for state, count in report["groups"].items() if count),
     ]
+    lines += _epoch_lines(report["epochs"])
     said = report["said"] or {}
     lines += [f"{key.upper():8s} {said[key]}" for key in ("paused", "trouble") if said.get(key)]
     for place, found in (said.get("leftovers") or {}).items():
@@ -145,6 +147,20 @@ def as_text(report: dict[str, Any]) -> str:
     lines += [f"again    {item.group_id}: from {_time(item.when_utc)}: {item.reason}" for item in report["waiting"]]
     lines += [f"{item.state.value:11s} {item.group_id}: {item.reason}" for item in report["failures"]]
     return "\n".join(lines)
+
+
+def _epoch_lines(found: "EpochSummary") -> list[str]:
+    """Say how it goes with epochs; nothing if there are none."""
+    if not found.states:
+        return []
+    counts = ", ".join(f"{count} {state}" for state, count in found.states.items() if count)
+    unkept = f"; {found.n_unkept} not in the light curves yet" if found.n_unkept else ""
+    lines = [f"epochs   {counts}{unkept}"]
+    lines += [f"epoch    {name}: is being made" for name in found.running]
+    for item in found.newest:
+        reasons = "".join(f"; {reason}" for reason in item.reasons)
+        lines.append(f"epoch    {item.id}: {item.verdict}, {item.n_images} images, {_time(item.when_utc)}{reasons}")
+    return lines + [f"failed   epoch {item.id}: {item.reasons[0]}" for item in found.failures]
 
 
 def _time(time_utc: datetime | None) -> str:

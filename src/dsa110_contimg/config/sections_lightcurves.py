@@ -10,7 +10,10 @@ from dsa110_contimg.config.fields import Count, Number, Section, UserPath
 class EpochSettings(Section):
     """Hours of sidereal time whose images are joined and measured by the stream."""
 
-    enabled: bool = Field(False, description="Whether the stream joins and measures the hours that have closed.")
+    enabled: bool = Field(
+        True,
+        description="Whether the stream joins and measures the hours that have closed; without images there are none.",
+    )
     wait_s: Number = Field(
         1800.0,
         ge=0,

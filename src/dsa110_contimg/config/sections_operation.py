@@ -148,6 +148,10 @@ class RetentionSettings(Section):
     raw: KeepSettings = Field(default_factory=KeepSettings, description="Subband files of groups that are finished.")
     ms: KeepSettings = Field(default_factory=KeepSettings, description="Measurement Sets, with their flag versions.")
     images: KeepSettings = Field(default_factory=KeepSettings, description="Directories of images and catalogues.")
+    epochs: KeepSettings = Field(
+        default_factory=KeepSettings,
+        description="Directories of epochs: mosaics and measurements. What was measured stays in the light curves.",
+    )
     raw_copies: tuple[UserPath, ...] = Field(
         (),
         description=(

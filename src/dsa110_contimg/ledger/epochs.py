@@ -1,6 +1,6 @@
 """Epochs: which there are, what may go into one, what was decided about it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,8 @@ from dsa110_contimg.ledger import schema
 from dsa110_contimg.ledger.connection import Connected, utc_now
 from dsa110_contimg.ledger.epoch_states import THIN, Epoch, EpochGroup, EpochState, epoch_state, given_up
 from dsa110_contimg.ledger.events import add_event
-from dsa110_contimg.ledger.records import Attempt, mjd_of
+from dsa110_contimg.ledger.records import Attempt, mjd_of, utc_of
+from dsa110_contimg.ledger.retention import Held
 from dsa110_contimg.ledger.rows import attempt_of
 from dsa110_contimg.ledger.state_sql import FACTS, facts_of
 from dsa110_contimg.ledger.states import derive_state
@@ -199,13 +200,20 @@ class Epochs(Connected):
         with self.reading() as connection:
             return list(connection.scalars(query.order_by(_epochs.start_mjd)))
 
-    def retire_epochs(self, epoch_ids: Iterable[str], why: str, *, now: datetime | None = None) -> None:
-        """Count the directories of epochs as gone; what was measured stays in the light curves."""
+    def held_epochs(self) -> list[Held]:
+        """List the directories of epochs that may be asked to go, the oldest first: published, kept, left alone."""
+        free = (_epochs.current_attempt.is_(None), ~_epochs.again, _epochs.retired_utc.is_(None))
+        query = schema.epochs.select().where(_epochs.kept_utc.is_not(None), *free)
+        with self.reading() as connection:
+            rows = connection.execute(query.order_by(_epochs.start_mjd, _epochs.id)).all()
+        return [Held(row.id, utc_of(row.start_mjd), "epochs", Path(row.path), row.size_bytes) for row in rows]
+
+    def retire_epoch(self, epoch_id: str, why: str, *, now: datetime | None = None) -> None:
+        """Count the directory of an epoch as gone; what was measured stays in the light curves."""
         when = now or utc_now()
         with self.writing() as connection:
-            for epoch_id in epoch_ids:
-                connection.execute(schema.epochs.update().where(_epochs.id == epoch_id).values(retired_utc=when))
-                add_event(connection, "retention", why, epoch_id, when)
+            connection.execute(schema.epochs.update().where(_epochs.id == epoch_id).values(retired_utc=when))
+            add_event(connection, "retention", why, epoch_id, when)
 
 
 def epoch_row(connection: sa.Connection, epoch_id: str) -> Any:

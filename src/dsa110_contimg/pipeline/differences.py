@@ -8,7 +8,8 @@ from dsa110_contimg.ledger.decisions import read_decisions
 from dsa110_contimg.ledger.ledger import Ledger
 from dsa110_contimg.ledger.records import Decision, Product
 from dsa110_contimg.naming import parse_subband_name
-from dsa110_contimg.pipeline.inventory import find_products
+from dsa110_contimg.pipeline.inventory import find_epochs, find_products
+from dsa110_contimg.pipeline.stages import EPOCH
 from dsa110_contimg.storage.checksums import tree_bytes, tree_checksum
 
 
@@ -30,7 +31,21 @@ def differences(ledger: Ledger, incoming: Path, products: Path, *, checksums: bo
     for found in find_products(products):
         strange = [product.path for product in found.products if product.path not in ever]
         lines += [f"{found.group_id}: {path} is not in the ledger" for path in strange]
-    return lines + _unseen(ledger, incoming) + _undecided(ledger)
+    return lines + _of_epochs(ledger, products, checksums=checksums) + _unseen(ledger, incoming) + _undecided(ledger)
+
+
+def _of_epochs(ledger: Ledger, products: Path, *, checksums: bool) -> list[str]:
+    lines = []
+    epochs = {epoch.id: epoch for epoch in ledger.epochs()}
+    for name, epoch in epochs.items():
+        if epoch.path is not None and epoch.retired_utc is None:
+            product = Product(epoch.path, EPOCH, epoch.checksum, epoch.size_bytes)
+            lines += [f"{name}: {epoch.path} {what}" for what in _harm(product, checksums=checksums)]
+    for manifest in find_epochs(products.absolute()):
+        known, path = epochs.get(manifest.group), products.absolute() / manifest.products[0].name
+        if path.exists() and (known is None or known.published_utc is None):
+            lines.append(f"{manifest.group}: {path} is not in the ledger")
+    return lines
 
 
 def _harm(product: Product, *, checksums: bool) -> Iterator[str]:

@@ -20,6 +20,7 @@ from dsa110_contimg.mosaic.epochs import Epoch as Hour
 from dsa110_contimg.mosaic.epochs import epoch_start, turned_hours
 from dsa110_contimg.naming import epoch_id, strip_dec, strip_name
 from dsa110_contimg.telescope.band import HEADER_SITE, INTEGRATION_S, INTEGRATIONS_PER_GROUP
+from dsa110_contimg.telescope.transits import SIDEREAL_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 GROUP_D = INTEGRATION_S * INTEGRATIONS_PER_GROUP / 86400.0
 """Length of a group [days]."""
+HOUR_D = SIDEREAL_DAY / 24.0
+"""Length of an hour of sidereal time [days]."""
 SAME_STRIP_DEG = 0.25
 """Groups that point so near to a strip belong to it: half of what a header may be off by."""
 _PASSED_S = 60.0

@@ -13,6 +13,7 @@ from dsa110_contimg.ledger.records import GOOD, FileSeen, GroupSeen, Product, St
 from dsa110_contimg.naming import N_SUBBANDS, PROVENANCE_NAME, parse_ms_name, parse_subband_name
 from dsa110_contimg.pipeline.commit import MANIFESTS
 from dsa110_contimg.pipeline.description import Manifest
+from dsa110_contimg.pipeline.stages import EPOCH
 from dsa110_contimg.storage.checksums import tree_bytes
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ def find_products(directory: Path) -> Iterator[Found]:
         except (OSError, KeyError, TypeError, ValueError) as error:
             log.warning("%s: cannot be read (%s)", path, error)
             continue
+        if is_of_epoch(manifest):
+            continue
         found = _of_manifest(manifest, directory.absolute())
         vouched |= {product.path for product in found.products}
         if found.products:
@@ -60,6 +63,22 @@ def find_products(directory: Path) -> Iterator[Found]:
     for path in sorted(directory.absolute().iterdir()):
         if path not in vouched and (group_id := _group_of(path)) is not None:
             yield _made_by_hand(path, group_id)
+
+
+def is_of_epoch(manifest: Manifest) -> bool:
+    """Whether a manifest is of an epoch, not of a group."""
+    return any(made.kind == EPOCH for made in manifest.products)
+
+
+def find_epochs(directory: Path) -> Iterator[Manifest]:
+    """List the epochs that manifests in a directory vouch for; of some the directory may be gone."""
+    for path in sorted((directory / MANIFESTS).glob("*.json")):
+        try:
+            manifest = Manifest.read(path)
+        except (OSError, KeyError, TypeError, ValueError):
+            continue  # `find_products` says so
+        if is_of_epoch(manifest):
+            yield manifest
 
 
 def _of_manifest(manifest: Manifest, directory: Path) -> Found:

@@ -19,9 +19,11 @@ from dsa110_contimg.ledger.ledger import Ledger
 from dsa110_contimg.ledger.lock import lock
 from dsa110_contimg.ledger.opening import open_ledger
 from dsa110_contimg.ledger.records import Decision, GroupSeen, mjd_of
-from dsa110_contimg.naming import group_start
+from dsa110_contimg.naming import group_start, parse_epoch_id
 from dsa110_contimg.pipeline.calibration_rebuild import restore_sets
-from dsa110_contimg.pipeline.inventory import Found, find_products, seen_of
+from dsa110_contimg.pipeline.epoch_commit import made_of
+from dsa110_contimg.pipeline.hours import HOUR_D
+from dsa110_contimg.pipeline.inventory import Found, find_epochs, find_products, seen_of
 
 log = logging.getLogger(__name__)
 
@@ -105,9 +107,29 @@ def _fill(
     ledger.adopt_products(adopted.values())
     n_decisions += ledger.restore_decisions([item for item in understood if item not in earlier])
     n_decisions += restore_sets(ledger, products, retirements_file(decisions))
+    n_epochs = _adopt_epochs(ledger, products.absolute())
     n_groups = len(known | set(by_group))
-    n_products = sum(len(item.products) for item in adopted.values())
+    n_products = n_epochs + sum(len(item.products) for item in adopted.values())
     return n_files, n_groups, n_products, n_decisions, [item for item in taken if isinstance(item, str)]
+
+
+def _adopt_epochs(ledger: Ledger, products: Path) -> int:
+    """Take the epochs that were made; the stream makes them part of the light curves again, which changes nothing."""
+    n_adopted = 0
+    for manifest in find_epochs(products):
+        start, strip = parse_epoch_id(manifest.group)
+        try:
+            made = made_of(manifest, products)
+        except (KeyError, ValueError) as error:
+            log.warning("%s: its manifest is not understood (%r)", manifest.group, error)
+            continue
+        end_mjd = mjd_of(start) + HOUR_D
+        when = datetime.fromisoformat(manifest.made_utc)
+        ledger.adopt_epoch(manifest.group, strip, (manifest.start_mjd, end_mjd), made, when)
+        if not made.product.path.exists():
+            ledger.retire_epoch(manifest.group, "its directory is gone")
+        n_adopted += 1
+    return n_adopted
 
 
 def _adopted(group_id: str, items: list[Found]) -> Adopted:

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dsa110_contimg.errors import ContimgError, RetentionError
+from dsa110_contimg.ledger.epoch_states import EpochState
 from dsa110_contimg.pipeline.calibration_records import FLAG_VERSIONS
+from dsa110_contimg.pipeline.hours import GROUP_D
 from dsa110_contimg.pipeline.retention_copies import N_COPIES, Copies, find_copies, verify
 from dsa110_contimg.storage.files import sync_directory
 from dsa110_contimg.storage.publish import partial_directory
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KINDS = ("raw", "ms", "images")
+KINDS = ("raw", "ms", "images", "epochs")
 PLAN_NAME = "retention-plan.json"
 """What the last plan was, in the state directory."""
 PLAN_LASTS = timedelta(hours=24)
@@ -40,13 +42,14 @@ _WHO = "retention"
 
 
 class Item(NamedTuple):
-    """What may go of one group.
+    """What may go of one group, or epoch.
 
     Attributes
     ----------
     kind : str
         One of `KINDS`.
     group_id : str
+        Of the group, or of the epoch.
     start_utc : datetime
     paths : tuple of Path
         Files or directories.
@@ -113,12 +116,24 @@ def make_plan(
         The time; today's by default.
     """
     when = now or datetime.now(UTC)
-    places = {"raw": incoming.absolute(), "ms": output.absolute(), "images": output.absolute()}
-    held = [item for item in ledger.held() if _WITH.get(item.kind, item.kind) in KINDS]
+    places = {kind: (incoming if kind == "raw" else output).absolute() for kind in KINDS}
+    wanted = _wanted_by_epochs(ledger)
+    held = [item for item in ledger.held() if _WITH.get(item.kind, item.kind) in KINDS and item.path not in wanted]
+    held += ledger.held_epochs()
     return [
         _plan_kind(kind, _grouped(held, kind, places[kind]), getattr(settings, kind), places[kind], settings, when)
         for kind in KINDS
     ]
+
+
+def _wanted_by_epochs(ledger: Ledger) -> set[Path]:
+    """Name the images of hours that are to be made yet."""
+    return {
+        group.images
+        for epoch in ledger.epochs([EpochState.OPEN, EpochState.RUNNING])
+        for group in ledger.epoch_groups(epoch.start_mjd - GROUP_D, epoch.end_mjd)
+        if group.images is not None
+    }
 
 
 def _plan_kind(
@@ -298,5 +313,8 @@ def _remove_products(ledger: Ledger, item: Item, output: Path) -> int:
         for path in there:
             path.rename(away / path.name)
         sync_directory(output)
-        ledger.retire_products(item.group_id, item.paths, _WHO)
+        if item.kind == "epochs":
+            ledger.retire_epoch(item.group_id, f"removed: {item.paths[0].name}")
+        else:
+            ledger.retire_products(item.group_id, item.paths, _WHO)
     return item.size_bytes
