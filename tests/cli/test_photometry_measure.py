@@ -86,8 +86,11 @@ def test_wrong_places_and_none_in_the_image_are_said(base, run):
         assert (done.exit_code, "is not a place" in done.stderr) == (2, True)
     done = run(group_of(base), "--at", "10.0,54.57")
     assert (done.exit_code, "None of the places" in done.stderr) == (1, True)
-    done = run(base, "--reference", "sky.csv")
-    assert (done.exit_code, "Name" in done.stderr) == (2, True)
+    for arguments in ((base, "--reference", "sky.csv"), (base / "ms" / "..", "--at", "1,2")):
+        done = run(*arguments)
+        assert (done.exit_code, "Name" in done.stderr) == (2, True)
+    done = run(base / "none", "--reference", "sky.csv")
+    assert (done.exit_code, "is not there" in done.stderr) == (1, True)
 
 
 def test_images_stay_as_they_are(base, run):

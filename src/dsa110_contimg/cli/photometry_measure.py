@@ -43,7 +43,7 @@ def measure(
     session = begin(ctx)
     from dsa110_contimg.errors import OutputExistsError
 
-    directories = list(dict.fromkeys(path if path.is_dir() else path.parent for path in map(Path.absolute, paths)))
+    directories = list(dict.fromkeys(_directory_of(path.absolute()) for path in paths))
     if output is not None and output.exists() and not replace:
         raise OutputExistsError("is there already", path=output, remedy="Add --replace, or choose another.")
     asked = _asked(at or [])
@@ -61,6 +61,15 @@ def measure(
         raise typer.Exit(1)
 
 
+def _directory_of(path: Path) -> Path:
+    """Give the directory that is measured for a path that was typed."""
+    from dsa110_contimg.errors import UnreadableFileError
+
+    if not path.exists():
+        raise UnreadableFileError("is not there", path=path)
+    return path if path.is_dir() else path.parent
+
+
 def _asked(texts: list[str]) -> "Places | None":
     """Read places that were typed."""
     from dsa110_contimg.errors import UsageError
@@ -72,7 +81,7 @@ def _asked(texts: list[str]) -> "Places | None":
     for text in texts:
         try:
             ra, dec = (float(part) for part in text.split(","))
-            if not (0.0 <= ra <= 360.0 and -90.0 <= dec <= 90.0):
+            if not (-360.0 <= ra <= 360.0 and -90.0 <= dec <= 90.0):
                 raise ValueError
         except ValueError:
             raise UsageError(f"{text!r} is not a place", remedy="Type degrees: --at 129.35,54.62") from None
@@ -118,7 +127,7 @@ def _list_of(session: Session, directory: Path, *, needed: bool) -> "Reference |
 
 def _strip_of(directory: Path) -> str:
     """Say which strip images are of: as an epoch is named, or by their pointing."""
-    from dsa110_contimg.errors import NamingError
+    from dsa110_contimg.errors import NamingError, UsageError
     from dsa110_contimg.mosaic.epochs import strip_of
     from dsa110_contimg.mosaic.inputs import find_inputs
     from dsa110_contimg.naming import mosaic_record_name, parse_epoch_directory_name, parse_epoch_id, parse_mosaic_name
@@ -132,8 +141,12 @@ def _strip_of(directory: Path) -> str:
     try:
         record = directory / mosaic_record_name(*parse_mosaic_name(directory.name))
     except NamingError:
-        return strip_of(find_inputs([directory]), HEADER_SITE)
-    return strip_of(find_inputs([image for image, _ in images_of_record(record)]), HEADER_SITE)
+        inputs = find_inputs([directory])
+    else:
+        inputs = find_inputs([image for image, _ in images_of_record(record)])
+    if not inputs:
+        raise UsageError("has no images", path=directory, remedy="Name *-images, *-epoch or *-mosaic directories.")
+    return strip_of(inputs, HEADER_SITE)
 
 
 def _write(output: Path, table: "pa.Table", *, replace: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from scipy.ndimage import map_coordinates
 
 from dsa110_contimg.errors import UsageError
 from dsa110_contimg.images.fits import celestial_wcs
+from dsa110_contimg.photometry.forced_beam import error_at
 from dsa110_contimg.photometry.forced_fit import FWHM, apart, fit, link, threaded
 from dsa110_contimg.photometry.forced_kernels import blank_within
 from dsa110_contimg.photometry.forced_noise import correlation_width, noise_around, usual_noise
@@ -25,18 +26,16 @@ from dsa110_contimg.photometry.shapes import shape_of
 from dsa110_contimg.telescope.transits import SIDEREAL_DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
     from dsa110_contimg.config.settings import PhotometrySettings
     from dsa110_contimg.images.fits import ImageHeader
+    from dsa110_contimg.photometry.forced_beam import BeamError
     from dsa110_contimg.photometry.forced_places import Reference
 
 log = logging.getLogger(__name__)
-
-#: Relative error of fluxes at places (S,) by that of the primary beam.
-BeamError: TypeAlias = "Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]"
 
 # `Flag.EDGE`: so near to where the image ends, or the beam so faint.
 _EDGE_BEAMS, _FAINT_BEAM = 2.0, 0.2
@@ -189,7 +188,7 @@ def measure(
         "neighbours": neighbours,
     }
     columns |= _fluxes(found.peak / pb, found.error * rms / pb, settings)
-    relative = 0.0 if beam_error is None else beam_error(reference.ra_deg[index], reference.dec_deg[index])
+    relative = 0.0 if beam_error is None else error_at(beam_error, header, pixels.shape, place)
     columns["e_beam"] = np.abs(columns["flux"]) * relative
     columns["e_corrected"] = np.sqrt(columns["e_flux"] ** 2 + columns["e_beam"] ** 2 + columns["e_calibration"] ** 2)
     columns["flags"] = flags | Flag.UPPER_LIMIT * np.isfinite(columns["upper_limit"])

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from dsa110_contimg.config.settings import PhotometrySettings
     from dsa110_contimg.images.fits import ImageHeader
-    from dsa110_contimg.photometry.forced import BeamError
+    from dsa110_contimg.photometry.forced_beam import BeamError
     from dsa110_contimg.photometry.forced_places import Reference
 
 log = logging.getLogger(__name__)
