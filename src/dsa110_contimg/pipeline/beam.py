@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_NAME_SOME = "Name *-images or *-epoch directories."
 # Around the middle of an image sources may be seen so far away [deg].
 _RADIUS_DEG = 3.0
 # A source of a catalogue is one that was measured if it is so near.
@@ -102,16 +103,24 @@ def fit_from(
     UnreadableFileError, HeaderKeyError, HeaderValueError, MosaicError
         An image cannot be read, or is none.
     """
+    for path in paths:
+        if not path.exists():
+            raise UsageError("there is no such directory or image", path=path, remedy=_NAME_SOME)
     tables, images = _measured(paths)
     todo = [one for one in _images(paths) if one not in set(images)]
     headers = band_headers([*images, *todo])
     if not headers:
-        raise UsageError("there are no images to fit a beam to", remedy="Name *-images or *-epoch directories.")
+        raise UsageError("there are no images to fit a beam to", remedy=_NAME_SOME)
     chosen = catalogue or settings.catalogue.reference
     outer = None if chosen is None else _around(chosen, settings.catalogue.directory, list(headers.values()))
     first = next(iter(headers.values()))
     strip = strip_name(pointing_dec_deg(first))
     listed = current_reference(settings.lightcurves_directory, strip) if outer is None else _listed(strip, outer)
+    if todo and not len(listed.source_id):
+        raise UsageError(
+            f"the strip {strip} has no list of sources to measure, and no catalogue is named",
+            remedy="Name one: --catalogue; or dsa110-contimg photometry reference build.",
+        )
     for done, image in enumerate(todo):
         tables.append(measure_group(image.parent, listed, settings.photometry))
         progress((done + 1) / len(todo))

@@ -29,6 +29,8 @@ _MOST_PERCENT = 30.0
 _POINT, _FITTED, _ASSUMED = "0.75", "#d62728", "#1f77b4"
 # Fainter measurements than this say too little to be seen.
 _CLEAR = 0.1
+# Points that a median is worth drawing of.
+_FEWEST = 3
 
 
 def draw_beam(path: Path, data: BeamData, fit: BeamFit, title: str) -> None:
@@ -90,15 +92,19 @@ def _across(
     panel.plot(at, fitted, lw=1.5, color=_FITTED, label="fitted")
     edges = np.arange(-_REACH_DEG, _REACH_DEG + _BIN_DEG / 2, _BIN_DEG)
     which = np.digitize(places[along], edges)
+    means = []
     for k in range(1, len(edges)):
         here = near & (which == k)
-        if np.count_nonzero(here) >= 3:
+        if np.count_nonzero(here) >= _FEWEST:
             # Of the ratio to the fit: within a bin the power itself changes more than it scatters.
             ratio = one.power[here] / one.fitted_power[here]
             middle = (edges[k - 1] + edges[k]) / 2.0
-            error = 1.2533 * 1.4826 * np.median(abs(ratio - np.median(ratio))) / np.sqrt(here.sum())
+            scatter = 1.4826 * np.median(abs(ratio - np.median(ratio)))
             height = np.interp(middle, at, fitted)
-            panel.errorbar(middle, height * np.median(ratio), height * error, fmt="o", ms=4, color="black", capsize=2)
+            means.append((middle, height * np.median(ratio), height * 1.2533 * scatter / np.sqrt(here.sum())))
+    if means:
+        middles, heights, errors = np.array(means).T
+        panel.errorbar(middles, heights, errors, fmt="o", ms=4, color="black", capsize=2, label="their medians")
     name = ("east", "north")[along]
     panel.axvline(0.0, lw=0.6, color="0.5", ls=":")
     panel.axvline(axis[along], lw=0.6, color=_FITTED, ls=":")
