@@ -24,7 +24,7 @@ def test_it_is_that_of_each_place(count):
     found = error_at(error, HEADER, SHAPE, place)
     expected = beam_error([HEADER], *celestial_wcs(HEADER, SHAPE).all_pix2world(*place.T, 0))
     assert expected.max() > 0.1
-    np.testing.assert_allclose(found, expected, rtol=1e-9 if count == 5 else 0.02, atol=0.0 if count == 5 else 2e-3)
+    np.testing.assert_allclose(found, expected, rtol=1e-9 if count == 5 else 0.04, atol=0.0 if count == 5 else 4e-3)
     assert asked[0] <= 200
 
 

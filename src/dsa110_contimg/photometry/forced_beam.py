@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BeamError: TypeAlias = "Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]"
 
 # Between places so far apart it is linear, to a few per cent of itself [deg].
-_STEP_DEG = 0.25
+_STEP_DEG = 0.4
 
 
 def error_at(
