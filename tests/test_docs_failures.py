@@ -14,6 +14,7 @@ from dsa110_contimg.calibration.health import Ailment
 from dsa110_contimg.calibration.ladder import Rung
 from dsa110_contimg.flagging.antennas import AilmentKind
 from dsa110_contimg.flagging.reasons import Reason
+from dsa110_contimg.ledger.epoch_states import EpochState
 from dsa110_contimg.ledger.records import GOOD, LATE
 from dsa110_contimg.ledger.states import DecisionKind, FailureKind, GroupState
 from dsa110_contimg.pipeline.failures import kind_of
@@ -57,6 +58,7 @@ def words(module, *functions):
         ("Verdicts on a calibration set", 0, set(LIMITS)),
         ("Which rung a group stands on", 0, set(Rung)),
         ("Verdicts on an image", 0, words("qa/quality.py", "judge", "found", "not_judged")),
+        ("Verdicts on an epoch", 0, words("qa/epoch_gates.py", "judge", "found", "not_judged")),
     ],
 )
 def test_everything_is_named(title, table, names):
@@ -68,6 +70,11 @@ def test_what_ails_an_antenna_on_a_calibrator_is_named():
     kinds = re.findall(r"``([a-z ]+)``", inspect.getdoc(Ailment).partition("kind : str")[2].partition("text : str")[0])
     assert len(kinds) == 7
     assert set(kinds) == set(rows("Sick antennas", 1))
+
+
+def test_the_states_of_an_epoch_are_explained():
+    page = PAGE.with_name("epochs.md").read_text().partition("## In the stream")[2]
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == [state.value for state in EpochState]
 
 
 def test_nothing_is_named_that_is_not_there():

@@ -1,6 +1,7 @@
 """Which hours are due: closed, settled, with enough images, and other than what is published or failed."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from dsa110_contimg.ledger.records import Product, mjd_of
 from dsa110_contimg.ledger.states import DecisionKind, GroupState
 from dsa110_contimg.mosaic.epochs import epoch_start
 from dsa110_contimg.naming import epoch_id, parse_epoch_id
+from dsa110_contimg.pipeline.epoch_dispatch import strips_below
 from dsa110_contimg.pipeline.hours import GROUP_D, HOUR_D, Hours, Next, Rules, hours_of, judge, too_few
 from dsa110_contimg.telescope.band import HEADER_SITE
 from ledger_groups import AFTER, START, add_group, gid_of, group
@@ -37,8 +39,6 @@ def epoch(**changed):
 
 def groups(n=4, published=BEGIN + timedelta(minutes=30), **changed):
     """Groups with images."""
-    from pathlib import Path
-
     usual = [
         EpochGroup(gid_of(i), group(i).start_mjd, GroupState.DONE, 54.57, Path(f"/{i}"), f"sum{i}", 10, published)
         for i in range(n)
@@ -135,8 +135,6 @@ def publish(ledger, i, checksum="sum", dec_deg=54.57):
         ledger.decide(gid, DecisionKind.RETRY, "me", "")
     attempt = ledger.begin_attempt(gid, now=AFTER)
     ledger.note_observing(Observing(gid, group(i).start_mjd, dec_deg, {}))
-    from pathlib import Path
-
     product = Product(Path(f"/ms/{gid}-images"), "images", f"{checksum}{i}", 10)
     ledger.commit_products(attempt.id, [product], range(16), now=AFTER)
     return gid
@@ -178,6 +176,17 @@ def test_strips_of_one_hour_are_apart_and_a_jitter_is_none(ledger):
     assert set(due.inputs) == {gid_of(i) for i in range(3)}
     thin = ledger.epochs([EpochState.THIN])
     assert [(item.strip, item.reason) for item in thin] in ([("+16.3", too_few(2, 3))], [])
+
+
+def test_a_strip_that_has_light_curves_keeps_its_name(ledger, tmp_path):
+    for name in ("+54.5", "+16.3", "notes"):
+        (tmp_path / name).mkdir()
+    strips = strips_below(tmp_path)
+    assert sorted(strips) == ["+16.3", "+54.5"]
+    assert strips_below(tmp_path / "none") == []
+    publish(ledger, 0, dec_deg=54.57)
+    Hours(ledger, RULES, strips).notice()
+    assert {item.strip for item in ledger.epochs()} == {"+54.5"}
 
 
 def test_old_hours_take_turns(ledger):

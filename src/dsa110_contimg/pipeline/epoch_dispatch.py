@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dsa110_contimg.config.changes import with_changes
-from dsa110_contimg.errors import AttemptRunningError, ContimgError, LedgerError, StaleAttemptError
+from dsa110_contimg.errors import AttemptRunningError, ContimgError, LedgerError, NamingError, StaleAttemptError
 from dsa110_contimg.ledger.records import Stage
 from dsa110_contimg.ledger.states import FailureKind
-from dsa110_contimg.naming import in_paths
+from dsa110_contimg.naming import in_paths, strip_dec
 from dsa110_contimg.pipeline.commit import discard
 from dsa110_contimg.pipeline.description import AttemptResult, JobDescription
 from dsa110_contimg.pipeline.dispatch import UnderWay, patience_s, result_of
@@ -69,7 +69,8 @@ class EpochDispatcher:
         self._settings = settings
         self._runner, self._space, self._health = shared
         self._keeper = keeper
-        self._hours = Hours(ledger, Rules(wait_s, settings.epochs.least_images))
+        strips = strips_below(settings.lightcurves_directory)
+        self._hours = Hours(ledger, Rules(wait_s, settings.epochs.least_images), strips)
         self._looked = -_LOOK_S
         self.under_way: dict[str, UnderWay] = {}
         self.groups_begun = 0  # attempts at groups when an epoch was last begun: they take turns
@@ -204,6 +205,18 @@ class EpochDispatcher:
         for item in self.under_way.values():
             self._fail(item, AttemptResult(None, None, "interrupted: the daemon stops"))
         self.under_way.clear()
+
+
+def strips_below(lightcurves: Path) -> list[str]:
+    """List the strips that have light curves: a ledger may be younger than they."""
+    found = []
+    for place in lightcurves.iterdir() if lightcurves.is_dir() else ():
+        try:
+            strip_dec(place.name)
+        except NamingError:
+            continue
+        found.append(place.name)
+    return found
 
 
 def _need_bytes(due: Due) -> int:

@@ -134,17 +134,19 @@ class Hours:
     ----------
     ledger : Ledger
     rules : Rules
+    strips : list of str
+        Strips that are known from elsewhere: of which there are light curves.
     """
 
     ledger: Ledger
     rules: Rules
+    strips: list[str] = field(default_factory=list)
     _seen: int = 0
-    _strips: list[str] = field(default_factory=list)
     _known: set[str] = field(default_factory=set)
     _open: dict[str, None] = field(default_factory=dict)  # in turn: those that were looked at last come last
 
     def __post_init__(self) -> None:
-        self._strips = self.ledger.strips()
+        self.strips = sorted({*self.strips, *self.ledger.strips()})
 
     @property
     def all_done(self) -> bool:
@@ -171,11 +173,11 @@ class Hours:
 
     def _strip_of(self, dec_deg: float) -> str:
         """Name the strip of a pointing: the nearest that there is, or a new one."""
-        near = min(self._strips, key=lambda strip: abs(strip_dec(strip) - dec_deg), default=None)
+        near = min(self.strips, key=lambda strip: abs(strip_dec(strip) - dec_deg), default=None)
         if near is not None and abs(strip_dec(near) - dec_deg) <= SAME_STRIP_DEG:
             return near
-        self._strips.append(strip_name(dec_deg))
-        return self._strips[-1]
+        self.strips.append(strip_name(dec_deg))
+        return self.strips[-1]
 
     def groups(self, epoch: Epoch) -> list[EpochGroup]:
         """List the groups that overlap an epoch's hour and are of its strip, or may turn out to be."""
