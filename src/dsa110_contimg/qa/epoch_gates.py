@@ -99,18 +99,19 @@ def _missing(figures: EpochFigures, settings: EpochSettings) -> Check:
 
 def _ratios(figures: EpochFigures, settings: EpochSettings) -> list[Check]:
     ties = figures.ties
-    compared = [("flux scale against the list", figures.flux_ratio.value, figures.n_compared)]
+    compared = [("the list", figures.flux_ratio.value, figures.n_compared)]
     if ties is not None:
-        compared.append((f"flux scale against {ties.reference}", ties.flux_ratio, ties.n))
-    return [_ratio(name, ratio, n, settings) for name, ratio, n in compared]
+        compared.append((ties.reference, ties.flux_ratio, ties.n))
+    return [_ratio(against, ratio, n, settings) for against, ratio, n in compared]
 
 
-def _ratio(name: str, ratio: float, n_sources: int, settings: EpochSettings) -> Check:
+def _ratio(against: str, ratio: float, n_sources: int, settings: EpochSettings) -> Check:
     limits = (settings.good_flux_ratio, settings.usable_flux_ratio)
     if n_sources < settings.least_sources:
-        return not_judged(name, "", limits, f"{name}: only {n_sources} sources to compare")
+        return not_judged("flux scale", "", limits, f"flux scale: only {n_sources} sources to compare with {against}")
     off = max(ratio, 1.0 / ratio) if ratio > 0 else math.nan
-    return judge(name, off, "", limits, f"{name}: fluxes are {ratio:.3g} times theirs, {{value}} is above {{limit}}")
+    reason = f"flux scale: fluxes are {ratio:.3g} times those of {against}, {{value}} is above {{limit}}"
+    return judge("flux scale", off, "", limits, reason)
 
 
 def _offset(figures: EpochFigures, settings: EpochSettings, quality: QualitySettings) -> Check:
