@@ -40,7 +40,8 @@ def stream(
         float | None, typer.Option(metavar="GB", min=0, help="Pause below so much free space on the root file system.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(metavar="N", min=0, max=65535, help="Of /healthz and /metrics on 127.0.0.1; 0: any.")
+        int | None,
+        typer.Option(metavar="N", min=0, max=65535, help="Of /healthz, /metrics, /epochs on 127.0.0.1; 0: any."),
     ] = None,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="Replay: groups from this start on (UTC).")] = None,
     until: Annotated[
@@ -73,7 +74,8 @@ def stream(
     settings = with_changes(session.settings, paths=paths, stream=options)
     daemon = Daemon(settings, parse_utc(since) if since else None, parse_utc(until) if until else None)
     daemon.take_signals()
-    code = daemon.run(HealthServer(settings.stream.http_port, daemon.health, settings.paths.state))
+    server = HealthServer(settings.stream.http_port, daemon.health, settings.paths.state, settings.paths.ms)
+    code = daemon.run(server)
     if code:
         raise typer.Exit(code)
 

@@ -1,4 +1,4 @@
-"""``/healthz`` and ``/metrics`` on 127.0.0.1, in a thread of the daemon."""
+"""``/healthz``, ``/metrics`` and ``/epochs`` on 127.0.0.1, in a thread of the daemon."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Protocol, Self
+from urllib.parse import unquote
 
 from dsa110_contimg.errors import ContimgError, UsageError
+from dsa110_contimg.web.epochs_page import epochs_page, preview_of
 from dsa110_contimg.web.metrics import metrics_text
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ class HealthServer:
     health : HealthLike
     state : Path
         Where the ledger is.
+    products : Path, optional
+        Where epochs are published: their pictures are shown.
 
     Raises
     ------
@@ -61,23 +65,30 @@ class HealthServer:
         The port is taken; said when the block is entered.
     """
 
-    def __init__(self, port: int, health: HealthLike, state: Path) -> None:
-        def answer(path: str) -> tuple[int, str, str]:
+    def __init__(self, port: int, health: HealthLike, state: Path, products: Path | None = None) -> None:
+        def answer(path: str) -> tuple[int, str, str | bytes]:
             if path == "/healthz":
                 return (200 if health.alive else 503), "application/json", json.dumps(health.as_dict()) + "\n"
             if path == "/metrics":
                 return 200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(health, state)
-            return 404, "text/plain", "there are /healthz and /metrics\n"
+            if path in {"/epochs", "/epochs/"}:
+                return 200, "text/html; charset=utf-8", epochs_page(state)
+            picture = None
+            if products is not None and path.startswith("/epochs/"):
+                picture = preview_of(products, path.removeprefix("/epochs/"))
+            if picture is not None:
+                return 200, "image/png", picture
+            return 404, "text/plain", "there are /healthz, /metrics and /epochs\n"
 
         class Handler(BaseHTTPRequestHandler):
             timeout = 10
 
             def do_GET(self) -> None:
                 try:
-                    code, kind, text = answer(self.path.partition("?")[0])
+                    code, kind, text = answer(unquote(self.path.partition("?")[0]))
                 except ContimgError as error:
                     code, kind, text = 503, "text/plain", f"{error}\n"
-                body = text.encode()
+                body = text if isinstance(text, bytes) else text.encode()
                 self.send_response(code)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
