@@ -28,6 +28,7 @@ from dsa110_contimg.lightcurves.compaction import compact
 from dsa110_contimg.lightcurves.query import light_curve, open_store, variability_sums
 from dsa110_contimg.lightcurves.rows import write_rows
 from dsa110_contimg.lightcurves.store import add_epoch
+from dsa110_contimg.lightcurves.variables import find_variables
 from dsa110_contimg.naming import MEASUREMENTS_NAME, epoch_directory_name, epoch_id, epoch_month, month_rows_name
 from dsa110_contimg.photometry.measurements import COLUMNS, SCHEMA, source_id
 
@@ -68,7 +69,8 @@ def made_rows(sources: np.ndarray, numbers: np.ndarray, rng: np.random.Generator
     names = [epoch_id(START + int(i) * SIDEREAL_HOUR, STRIP) for i in numbers]
     true = np.geomspace(0.001, 1.0, n_sources)[:, None]
     noise = rng.uniform(2e-4, 4e-4, shape)
-    flux = true * rng.normal(1.0, 0.03, n_epochs) + noise * rng.normal(size=shape)
+    gain = rng.normal(1.0, 0.03, n_epochs)
+    flux = true * gain + noise * rng.normal(size=shape)
     mjd = START_MJD + numbers * SIDEREAL_HOUR.total_seconds() / 86400 + rng.uniform(0.0, 0.01, (n_sources, 1))
     words = {"epoch": names, "image": names, "kind": ["mosaic"], "band": ["full"], "beam_version": ["airy"]}
     values = {
@@ -79,16 +81,16 @@ def made_rows(sources: np.ndarray, numbers: np.ndarray, rng: np.random.Generator
         "e_flux": noise,
         "e_beam": 0.02 * true * np.ones(shape),
         "e_calibration": 0.03 * flux,
-        "scale": np.ones(shape),
-        "e_scale": np.full(shape, np.nan),
-        "corrected": flux,
-        "e_corrected": np.hypot(noise, 0.03 * flux),
+        "scale": np.broadcast_to(1.0 / gain, shape),
+        "e_scale": np.full(shape, 0.001),
+        "corrected": flux / gain,
+        "e_corrected": np.hypot(noise / gain, 0.001 * flux),
         "upper_limit": np.where(flux < 5 * noise, np.maximum(flux, 0) + 3 * noise, np.nan),
         "rms": rng.uniform(2e-4, 4e-4, shape),
         "pb": np.ones(shape),
         "chi2": rng.chisquare(20, shape) / 20,
         "neighbours": np.zeros(shape),
-        "flags": 128 + 16 * (flux < 5 * noise),
+        "flags": 16 * (flux < 5 * noise),
     }
     columns = []
     for name, column in COLUMNS.items():
@@ -127,8 +129,10 @@ def ask(root: Path, sources: np.ndarray, asked: int, settings: LightcurveSetting
         medians = map(statistics.median, zip(*took, strict=True))
         row(f"light curve of a source ({rows} points), warm: median of {N_ASKED}", *medians)
         print(f"  slowest {max(took)[0]:.3f} s; the first, with opening the store {first:.3f} s")
-        with timed("all sources' variability"):
-            n = variability_sums(store, without=0).num_rows
+        with timed("all sources' variability: mean, eta, V"):
+            n = variability_sums(store).num_rows
+        with timed("all sources' variability: day by day, compared, with events"):
+            find_variables(store, STRIP, settings)
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
         f"  {n} sources; peak memory of the process that asked {peak_gb:.2f} GB (queries may use {settings.memory_gb})"
@@ -184,7 +188,14 @@ def main() -> None:
             if child.exitcode:
                 sys.exit(child.exitcode)
         with timed("light curve of a source, cold: a process of its own"):
-            subprocess.run([sys.executable, "-c", COLD, root, STRIP, str(asked)], check=True, stdout=subprocess.DEVNULL)
+            run("-c", COLD, str(root), STRIP, str(asked))
+        with timed("  the verb: lightcurve SOURCE, with its statistics"):
+            run("-m", "dsa110_contimg.cli", "lightcurve", str(asked), f"--strip={STRIP}", f"--directory={root}")
+
+
+def run(*arguments: str) -> None:
+    """Run Python; what it prints is not shown."""
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -144,3 +144,20 @@ def test_a_damaged_file_stops_it_and_stays(root):
     with pytest.raises(LightcurveError):
         compact(root, STRIP, "2025-10", SETTINGS)
     assert len(months(root, STRIP)[0].epochs) == DAYS
+
+
+def test_the_scale_does_not_wander_however_often_it_is_made(tmp_path):
+    rng, n, days = np.random.default_rng(5), 20, 24
+    true, root = np.geomspace(0.03, 1.0, n), tmp_path / "lightcurves"
+    gain = rng.normal(1.0, 0.04, days) * np.linspace(1.0, 1.1, days)  # it sinks in the long run, too
+    for day in range(days):
+        flux = true * gain[day] + NOISE_JY * rng.normal(size=n)
+        add_epoch(root, write_epoch(tmp_path, day, made_rows(day, flux)), SETTINGS)
+        for strip, month in due(root, SETTINGS):
+            compact(root, strip, month, SETTINGS)
+    with open_store(root) as store:
+        told = store.sql("SELECT avg(scale) AS k, avg(e_scale) AS e FROM measurements GROUP BY epoch ORDER BY epoch")
+    product = told["k"].to_numpy() * gain
+    assert product / product.mean() == pytest.approx(np.ones(days), abs=0.003)
+    assert product[:8].mean() / product[-8:].mean() == pytest.approx(1.0, abs=0.0008)
+    assert 0.5 < np.std((product / product.mean() - 1) / told["e"].to_numpy()) < 1.5

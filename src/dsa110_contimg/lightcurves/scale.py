@@ -56,8 +56,8 @@ def fit_scale(flux: ArrayLike, e_flux: ArrayLike, mean: ArrayLike, e_mean: Array
 
     Notes
     -----
-    The error is that of an M-estimate (Huber 1981, equation 6.5), of the scatter that there is: it does not trust the
-    errors of the fluxes.
+    The error is that of an M-estimate (Huber 1981, equation 6.5), from the scatter that there is, but no less than
+    follows from the errors of the fluxes: a few bright sources that happen to agree are no better than these.
     """
     f, e, m, em = (np.asarray(array, np.float64) for array in (flux, e_flux, mean, e_mean))
     usable = np.isfinite(f) & np.isfinite(e) & np.isfinite(m) & np.isfinite(em) & (e > 0.0) & (m > 0.0)
@@ -81,7 +81,8 @@ def fit_scale(flux: ArrayLike, e_flux: ArrayLike, mean: ArrayLike, e_mean: Array
     pulled = np.clip(residual, -TUNING * scatter, TUNING * scatter)
     inside = np.abs(residual) <= TUNING * scatter
     slope = float((inside / sigma**2).sum())
-    variance = n / (n - 1) * float((pulled**2 / sigma**2).sum()) / slope**2
+    scattered = n / (n - 1) * float((pulled**2 / sigma**2).sum()) / slope**2
+    variance = max(scattered, 1.0 / float((1.0 / sigma**2).sum()))
     return Scale(1.0 / gain, float(np.sqrt(variance)) / gain**2, n, scatter)
 
 

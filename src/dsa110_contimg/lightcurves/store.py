@@ -137,10 +137,15 @@ def find_epochs(directories: Iterable[Path]) -> dict[str, Path]:
     -------
     dict
         Directories by epoch id, in order.
+
+    Raises
+    ------
+    LightcurveError
+        A directory cannot be listed.
     """
     found: dict[str, Path] = {}
     for directory in directories:
-        for place in (directory.absolute(), *(sorted(directory.iterdir()) if directory.is_dir() else ())):
+        for place in (directory.absolute(), *_listed(directory)):
             try:
                 epoch = parse_epoch_directory_name(place.name)
             except NamingError:
@@ -215,6 +220,15 @@ def _is_sound(root: Path, strip: str, path: Path) -> bool:
     except LightcurveError:
         return False
     return True
+
+
+def _listed(directory: Path) -> list[Path]:
+    try:
+        return sorted(directory.iterdir()) if directory.is_dir() else []
+    except OSError as error:
+        raise LightcurveError(
+            f"cannot be listed ({error.strerror})", path=directory, remedy="check that it is mounted and may be read"
+        ) from error
 
 
 def _stored(root: Path, strip: str, epoch: str) -> str | None:
