@@ -17,9 +17,10 @@ from strip_images import GROUP_DAYS, make_strip
 
 LONGITUDE = HEADER_SITE.longitude_deg
 HOUR = Epoch(24 * 9630 + 3)
-START_MJD = mjd_of(epoch_start(HOUR, LONGITUDE))
+START_UTC = epoch_start(HOUR, LONGITUDE)
+START_MJD = mjd_of(START_UTC)
 DEC_DEG = 54.57
-EPOCH = epoch_id(epoch_start(HOUR, LONGITUDE), "+54.6")
+EPOCH = epoch_id(START_UTC, "+54.6")
 FIRST_MJD = START_MJD + 2.0 * GROUP_DAYS
 RA_DEG = 15.0 * turned_hours(FIRST_MJD + GROUP_DAYS / 2, LONGITUDE) % 360.0
 SOURCES = [
@@ -88,11 +89,11 @@ class HourStream(Stream):
         with self.ledger() as ledger:
             return ledger.epoch(EPOCH)
 
-    def is_kept(self):
-        """Whether the hour is published and part of the light curves."""
-        with self.ledger() as ledger:
-            found = ledger.epochs()
-        return bool(found) and found[0].published_utc is not None and found[0].kept_utc is not None
+    def replay(self, seconds=200):
+        """Run a daemon until it ends by itself: when all that there was to do is done."""
+        day = timedelta(days=1)
+        self.start("--since", f"{START_UTC - day:%FT%T}", "--until", f"{START_UTC + day:%FT%T}")
+        assert self.process.wait(seconds) == 0, self.log
 
     @property
     def directory(self):

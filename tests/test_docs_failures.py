@@ -121,6 +121,7 @@ def sentences(module, function):
         ("pipeline/space.py", "shortage"),
         ("ledger/states.py", "too_few"),
         ("ledger/consistency.py", "_contradictions"),
+        ("ledger/consistency.py", "_of_attempts"),
         ("pipeline/differences.py", "_harm"),
         ("calibration/ladder.py", "_refusal"),
         ("calibration/tie_checks.py", "why_not"),

@@ -98,6 +98,16 @@ def test_an_operator_has_it_made_again(ledger):
     assert [event.kind for event in ledger.events(group_id=EPOCH)] == ["bug", "retry", "published"]
 
 
+def test_a_contradiction_is_said(ledger):
+    publish_epoch(ledger)
+    assert ledger.inconsistencies() == []
+    with ledger.writing() as connection:
+        connection.exec_driver_sql("UPDATE epochs SET current_attempt = 7, n_attempts = 2")
+    counted, current = ledger.inconsistencies()
+    assert counted == f"{EPOCH}: it counts 2 attempts, and has 1"
+    assert current.endswith("is not the one that has not ended")
+
+
 def test_a_look_sums_them_up(ledger):
     assert summarize(ledger.path).epochs == NO_EPOCHS
     publish_epoch(ledger, verdict="bad", reasons=["its flux scale is 1.4"])

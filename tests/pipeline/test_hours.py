@@ -143,7 +143,7 @@ def publish(ledger, i, checksum="sum", dec_deg=54.57):
 def test_hours_are_found_as_images_are_published_and_forgotten_when_they_are_made(ledger):
     hours = Hours(ledger, RULES)
     hours.notice()
-    assert hours.all_done
+    assert hours.all_done()
     for i in range(4):
         publish(ledger, i)
     hours.notice()
@@ -154,7 +154,19 @@ def test_hours_are_found_as_images_are_published_and_forgotten_when_they_are_mad
     assert hours.due(LATER, busy=["+54.6"]) is None
     ledger.begin_epoch_attempt(NAME, due.inputs)
     assert hours.due(LATER) is None
-    assert not hours.all_done
+    assert not hours.all_done()
+
+
+def test_nothing_is_left_to_do_while_an_hour_waits_for_a_group_that_stays_as_it_is(ledger):
+    for i in range(3):
+        publish(ledger, i)
+    waiting = add_group(ledger, 3)
+    hours = Hours(ledger, RULES)
+    assert hours.all_done()
+    assert hours.due(LATER) is None
+    ledger.decide(waiting, DecisionKind.IGNORE, "me", "")
+    assert not hours.all_done()
+    assert hours.due(LATER).epoch.id == NAME
 
 
 def test_a_restart_forgets_nothing(ledger):
@@ -196,8 +208,8 @@ def test_old_hours_take_turns(ledger):
     hours.notice()
     now = datetime(2026, 1, 1, tzinfo=UTC)
     assert hours.due(now) is None
-    assert not hours.all_done
+    assert not hours.all_done()
     assert hours.due(now) is None
     assert hours.due(now) is None
-    assert hours.all_done
+    assert hours.all_done()
     assert {item.state for item in ledger.epochs()} == {EpochState.THIN}

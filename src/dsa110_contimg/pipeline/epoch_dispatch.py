@@ -81,7 +81,7 @@ class EpochDispatcher:
         """Whether nothing is under way, nor will be as things are."""
         if not self._settings.epochs.enabled:
             return not self.under_way
-        return not self.under_way and self._hours.all_done and not self._keeper.busy()
+        return not self.under_way and not self._keeper.busy() and self._hours.all_done()
 
     def start_due(self) -> bool:
         """Start an attempt, if an hour is due, a worker is free and there is room; say whether."""

@@ -148,10 +148,10 @@ class Hours:
     def __post_init__(self) -> None:
         self.strips = sorted({*self.strips, *self.ledger.strips()})
 
-    @property
     def all_done(self) -> bool:
-        """Whether there is no epoch that something may be done about."""
-        return not self._open
+        """Whether there is no epoch about which something will be done if no group changes any more."""
+        self.notice()
+        return not any(all(group.finished for group in self.groups(self.ledger.epoch(name))) for name in self._open)
 
     def notice(self) -> None:
         """Take in the images that were published since the last time, and what operators want again."""
