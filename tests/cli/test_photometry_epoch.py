@@ -29,13 +29,13 @@ def run(tmp_path, monkeypatch):
 
 
 def test_an_epoch_of_one_image_and_the_list_that_begins_with_it(strip, run, tmp_path):
-    done = run("epoch", strip[0], tmp_path / "out", "--json")
+    done = run("epoch", strip[0], tmp_path / "out")
     assert done.exit_code == 0, done.output
-    report = json.loads(done.stdout)
     (directory,) = (tmp_path / "out").iterdir()
-    assert directory.name == f"{report['epoch']}-epoch"
-    assert (report["n_sources"], report["n_new"], report["verdict"]) == (3, 3, "usable")
-    assert report["reasons"] == ["only 1 images, and 6 make an hour"]
+    name = directory.name.removesuffix("-epoch")
+    _, said, why = done.stdout.splitlines()
+    assert said == f"{directory}: usable; 3 sources, 3 of them new to the list; 6 measurements"
+    assert why.strip() == "only 1 images, and 6 make an hour"
     again = run("epoch", strip[0], tmp_path / "out")
     assert again.exit_code == 1
     assert "is there already" in again.output
@@ -43,7 +43,7 @@ def test_an_epoch_of_one_image_and_the_list_that_begins_with_it(strip, run, tmp_
     assert listed.exit_code == 0
     assert listed.output.split()[:5] == ["+54.5", "version", "1", "3", "sources:"]
     sources = json.loads(run("reference", "list", "--dec", "54.48", "--json").stdout)
-    assert {one["origin"] for one in sources["list"]} == {f"epoch:{report['epoch']}"}
+    assert {one["origin"] for one in sources["list"]} == {f"epoch:{name}"}
     assert "known already, 0 added" in run("reference", "add", directory).output
     assert "has a list already" in run("reference", "build", directory).output
     # A list of another strip has none of it, and a bad epoch gives nothing.

@@ -62,7 +62,8 @@ def nights(tmp_path_factory):
     output.mkdir()
     made, told = {}, []
     for epoch, images in ((FIRST, [*first, spare]), (SECOND, second), (THIRD, third)):
-        made[epoch] = make_epoch(epoch, images, lightcurves, output, SETTINGS, progress=told.append)
+        sums = {"2025-10-07T12:00:00": "abc"} if epoch == THIRD else None
+        made[epoch] = make_epoch(epoch, images, lightcurves, output, SETTINGS, sums, progress=told.append)
         assert told[-1] == 1.0
         keep_epoch(made[epoch].directory, lightcurves, SETTINGS)
     assert told[: told.index(1.0)] == sorted(told[: told.index(1.0)])
@@ -129,6 +130,13 @@ def test_the_record_says_what_it_is_of(nights):
     assert "numpy" in record["versions"]
 
 
+def test_checksums_of_products_are_recorded_as_they_were_given(nights):
+    _, made, _ = nights
+    record = read_epoch_record(made[THIRD].directory)
+    assert record["fingerprint_of"] == "product"
+    assert [one["fingerprint"] for one in record["inputs"]] == ["abc", None]
+
+
 def test_a_second_night_is_associated_whatever_the_ionosphere_does(nights):
     _, made, lightcurves = nights
     second = made[SECOND]
@@ -161,6 +169,8 @@ def test_a_bad_night_is_kept_apart(nights):
     assert rows
     assert all(row["flags"] & Flag.BAD_EPOCH for row in rows)
     assert {row["source_id"] for row in rows} <= set(read_reference(lightcurves, STRIP).source_id.tolist())
+    with pytest.raises(UnreadableFileError, match="is no table of sources found"):
+        read_found(third.directory / "measurements.parquet")
     # What was found is on record all the same.
     assert "new" in read_found(third.directory / "found.parquet")["relation"].to_pylist()
 

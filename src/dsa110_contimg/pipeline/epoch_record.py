@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from dsa110_contimg.config.plain import plain
+from dsa110_contimg.imaging.products import versions
 from dsa110_contimg.storage.checksums import tree_checksum
 from dsa110_contimg.storage.files import output_errors
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 
-_PACKAGES = ("dsa110-contimg", "numpy", "scipy", "astropy", "bdsf", "pyarrow", "numba")
+# What epochs are made with besides what images are.
+_PACKAGES = ("bdsf", "pyarrow", "radio-beam")
 _SECTIONS = ("mosaic", "catalogue", "photometry", "epochs", "quality")
 
 
@@ -78,17 +80,6 @@ def write_record(
             ],
             "fingerprint_of": "image" if fingerprints is None else "product",
             "settings": {name: getattr(settings, name).model_dump(mode="json") for name in _SECTIONS},
-            "versions": versions(),
+            "versions": versions() | {name: version(name) for name in _PACKAGES},
         }
         path.write_text(json.dumps(plain(record), indent=1) + "\n")
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what epochs are made with."""
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
