@@ -41,8 +41,11 @@ _OF_SOURCES = np.array([0.5, 0.75])
 _LEAST_MEAN = 5.0
 # Neighbours: so many, no nearer (they may be blends) and no farther than this.
 _NEIGHBOURS, _NEAREST_DEG, _FARTHEST_DEG = 12, 0.05, 1.5
-# Seen in a half band: so many times the error; shared: so much of the size, and so many times the error.
-_HALF_SIGMA, _SHARED, _SHARED_SIGMA = 2.0, 0.35, 3.0
+# Seen in a half band: so many times the error; and such a part of what the other half has, unless the difference is less
+# than so many times its error (a lens acts as 1 / frequency^2, which is 0.87 for the halves).
+_HALF_SIGMA, _HALF_LEAST, _HALVES_SIGMA = 2.0, 1.0 / 3.0, 3.0
+# Shared with the neighbours: so much of the size, and so many times the error.
+_SHARED, _SHARED_SIGMA = 0.35, 3.0
 # What is left of the ratio of signal to noise without the day that says most.
 _WITHOUT_ONE = 0.4
 
@@ -369,14 +372,15 @@ def _judge(
     unknown = []
     if alone < _WITHOUT_ONE:
         against.append((Verdict.ONE_DAY, "it rests on one day"))
-    for name, (part, e_part) in zip(("lower", "upper"), parts, strict=True):
+    for name, (part, e_part), (other, e_other) in zip(("lower", "upper"), parts, parts[::-1], strict=True):
         if not np.isfinite(e_part):
             unknown.append(f"the {name} half of the band has no light curve")
-        elif part < _HALF_SIGMA * e_part:
-            if size < 2.0 * _HALF_SIGMA * e_part:
-                unknown.append(f"the {name} half of the band is too noisy to tell")
-            else:
-                against.append((Verdict.ONE_HALF, f"it is not in the {name} half of the band"))
+        elif part < _HALF_SIGMA * e_part and size < 2.0 * _HALF_SIGMA * e_part:
+            unknown.append(f"the {name} half of the band is too noisy to tell")
+        elif part < _HALF_SIGMA * e_part or (
+            part < _HALF_LEAST * other and other - part > _HALVES_SIGMA * np.hypot(e_part, e_other)
+        ):
+            against.append((Verdict.ONE_HALF, f"it is not in the {name} half of the band"))
     shared, e_shared = around
     if not np.isfinite(e_shared):
         unknown.append("there are no neighbours that could tell")

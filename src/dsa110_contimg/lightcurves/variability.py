@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dsa110_contimg.lightcurves.days import Days
 
 EXCURSION_SIGMA = 2.0
-"""How far from the mean every day of an excursion is, in its errors."""
+"""How far from the median every day of an excursion is, in its errors."""
 _LONGEST_LAG_D = 512.0
 
 
@@ -47,12 +47,12 @@ class Statistics(NamedTuple):
     vs_first_mjd, vs_second_mjd : (S,) float64
         The two days.
     excursion_d : (S,) float64
-        Longest time that each day's mean is on the same side of the weighted mean, by `EXCURSION_SIGMA` errors at
+        Longest time that each day's mean is on the same side of the median of all days, by `EXCURSION_SIGMA` errors at
         least [d]; 0 if no day is.
     excursion_mjd : (S,) float64
         When it begins.
     excursion : (S,) float64
-        Weighted mean of its days over the weighted mean of all, less 1.
+        Weighted mean of its days over that median, less 1.
     lag_d : (L,) float64
         Lags of the structure function [d]: geometric middles of the bins.
     structure : (S, L) float64
@@ -98,10 +98,12 @@ def variability(days: Days) -> Statistics:
     few = n < 2
     eta[few] = v[few] = np.nan
     there = days.n > 0
-    first, last = there.argmax(axis=1), there.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
+    first = last = np.zeros(n.size, np.int64)
+    if there.size:
+        first, last = there.argmax(axis=1), there.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
     flux, error = days.flux, days.e_flux
     two = _pairs(days, flux, error, mean)
-    run = _excursions(days, (flux - mean[:, None]) / error, mean)
+    run = _excursions(days, flux, error)
     return Statistics(
         source_id=days.source_id,
         n=n.astype(np.int64),
@@ -167,7 +169,13 @@ def _pairs(days: Days, flux: NDArray[np.float64], error: NDArray[np.float64], me
     return _Pairs(vs, m, first_mjd, second_mjd, lag_d, structure, count)
 
 
-def _excursions(days: Days, z: NDArray[np.float64], mean: NDArray[np.float64]) -> _Excursions:
+def _excursions(days: Days, flux: NDArray[np.float64], error: NDArray[np.float64]) -> _Excursions:
+    # From the median: a deep dip moves the mean, and all other days would be an excursion.
+    usual = np.full(flux.shape[0], np.nan)
+    some = np.isfinite(flux).any(axis=1)
+    if some.any():
+        usual[some] = np.nanmedian(flux[some], axis=1)
+    z = (flux - usual[:, None]) / error
     start, stop, sign = np.empty((3, z.shape[0]), np.int64)
     runs(z, EXCURSION_SIGMA, start, stop, sign)
     none = sign == 0
@@ -175,6 +183,6 @@ def _excursions(days: Days, z: NDArray[np.float64], mean: NDArray[np.float64]) -
     inside = (index >= start[:, None]) & (index <= stop[:, None]) & ~none[:, None]
     w, wf = (np.where(inside, each, 0.0).sum(axis=1) for each in (days.w, days.wf))
     with np.errstate(invalid="ignore", divide="ignore"):
-        height = wf / w / mean - 1.0
+        height = wf / w / usual - 1.0
     length_d = np.where(none, 0.0, (stop - start + 1) * days.bin_d)
     return _Excursions(length_d, np.where(none, np.nan, days.mjd[start] - days.bin_d / 2), height)
