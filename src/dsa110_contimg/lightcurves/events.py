@@ -41,8 +41,8 @@ _OF_SOURCES = np.array([0.5, 0.75])
 _LEAST_MEAN = 5.0
 # Neighbours: so many, no nearer (they may be blends) and no farther than this.
 _NEIGHBOURS, _NEAREST_DEG, _FARTHEST_DEG = 12, 0.05, 1.5
-# Seen in a half band: so many times the error; and such a part of what the other half has, unless the difference is less
-# than so many times its error (a lens acts as 1 / frequency^2, which is 0.87 for the halves).
+# Seen in a half band: so many times the error; and such a part of what the other half has, unless the difference is
+# less than so many times its error (a lens acts as 1 / frequency^2, which is 0.87 for the halves).
 _HALF_SIGMA, _HALF_LEAST, _HALVES_SIGMA = 2.0, 1.0 / 3.0, 3.0
 # Shared with the neighbours: so much of the size, and so many times the error.
 _SHARED, _SHARED_SIGMA = 0.35, 3.0
