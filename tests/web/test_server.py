@@ -13,7 +13,7 @@ from dsa110_contimg.pipeline.description import AttemptResult, StageTime
 from dsa110_contimg.pipeline.health import Health
 from dsa110_contimg.storage.leftovers import LeftoverTotal
 from dsa110_contimg.web.server import HealthServer
-from ledger_groups import add_group, publish
+from ledger_groups import add_group, publish, publish_epoch
 
 
 @pytest.fixture
@@ -65,6 +65,12 @@ def test_metrics_with_and_without_a_ledger(tmp_path, health):
         found = figures(ask(server, "metrics")[1])
         assert float(found['dsa110_contimg_groups{state="done"}']) == 1
         assert float(found["dsa110_contimg_lag_seconds"]) > 0
+        assert not any("epochs{" in name for name in found)
+        with open_ledger(tmp_path / "ledger.sqlite") as ledger:
+            publish_epoch(ledger)
+        found = figures(ask(server, "metrics")[1])
+        assert float(found['dsa110_contimg_epochs{state="done"}']) == 1
+        assert float(found["dsa110_contimg_epochs_unkept"]) == 1
 
 
 def test_a_ledger_that_cannot_be_read_is_said_to_be_so(tmp_path, health):
