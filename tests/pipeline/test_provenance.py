@@ -104,11 +104,20 @@ def test_a_row_is_followed_in_the_epoch_and_in_the_store(chain, tmp_path):
     kept = tmp_path / "store.parquet"
     shutil.copy(own, kept)
     whole = trace(str(kept), Trail((chain.products,)))
-    assert whole.says == ("6 measurements of 1 epochs",)
+    assert whole.says == ("6 measurements of 1 epoch",)
     assert len(files_of(whole)) == N_FILES
     assert missing_links(trace(f"{kept}#0", Trail())) == [
         f"epoch {EPOCH}-epoch: is not in {tmp_path}",
     ]
+
+
+def test_a_list_of_sources_is_followed_to_the_epochs_that_they_were_found_in(chain, tmp_path):
+    kept = tmp_path / "reference-0003.parquet"
+    shutil.copy(chain.epoch / "reference.parquet", kept)
+    origin = trace(str(kept), Trail((chain.products,)))
+    assert origin.says == ("2 sources of catalogue:nvss", f"1 sources of epoch:{EPOCH}")
+    assert [one.kind for one in origin.of] == ["epoch"]
+    assert len(files_of(origin)) == N_FILES
 
 
 def test_what_is_missing_is_named(chain):

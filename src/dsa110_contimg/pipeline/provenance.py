@@ -16,12 +16,13 @@ from dsa110_contimg.naming import (
     ms_name,
     parse_calibration_name,
     parse_ms_name,
+    parse_reference_name,
     parse_subband_name,
 )
 from dsa110_contimg.pipeline.origins import Origin, Trail, gone, read_json
 from dsa110_contimg.pipeline.provenance_images import image_file, images, mosaic
 from dsa110_contimg.pipeline.provenance_ms import calibration, measurement_set, subband_file
-from dsa110_contimg.pipeline.provenance_points import epoch, epochs_in, is_measurements, point, row_of
+from dsa110_contimg.pipeline.provenance_points import epoch, epochs_in, is_measurements, point, reference_list, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,7 @@ def trace(product: str, trail: Trail) -> Origin:
     raise UsageError(
         "is no product of ours",
         path=path,
-        remedy="Name an epoch, a mosaic, images, a Measurement Set, a calibration set, or a file of one.",
+        remedy="Name an epoch, a mosaic, images, a Measurement Set, a calibration set, a file of one, or measurements.",
     )
 
 
@@ -115,6 +116,8 @@ def _file_tracer(place: Path) -> Callable[[Path, Trail], Origin] | None:
         return _flag_record
     if is_measurements(place) and not place.parent.name.endswith("-epoch"):
         return epochs_in
+    if _parses(parse_reference_name, place.name):
+        return reference_list
     return _subband if _parses(parse_subband_name, place.name) else None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from dsa110_contimg.errors import NamingError, UsageError
 from dsa110_contimg.naming import (
     MEASUREMENTS_NAME,
+    REFERENCE_NAME,
     epoch_directory_name,
     epoch_record_name,
     parse_epoch_directory_name,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from dsa110_contimg.pipeline.origins import Trail
 
 _NEAR_DEG = 30.0 / 3600.0
-_REFERENCE = "reference.parquet"
+_EPOCH = "epoch:"
 _NEEDED = {"source_id", "epoch", "image", "band", "flux"}
 _HOW = "Write it as SOURCE@EPOCH: a source's number, its name or RA,DEC, and 20251005T123456+54.6."
 
@@ -136,9 +137,29 @@ def epochs_in(path: Path, trail: Trail) -> Origin:
 
     table = _read(path)
     names = sorted(str(name) for name in pc.unique(table["epoch"]).to_pylist())
-    says = (f"{table.num_rows} measurements of {len(names)} epochs",)
+    says = (f"{table.num_rows} measurements of {len(names)} {'epoch' if len(names) == 1 else 'epochs'}",)
     below = tuple(find_epoch(name, trail, path.parent) for name in names)
     return Origin("measurements", path.name, path, says, {"epochs": names}, of=below)
+
+
+def reference_list(path: Path, trail: Trail) -> Origin:
+    """Trace a version of a strip's list of sources: to the epochs that its sources were found in."""
+    says, counts, wrong = _origins_of(path)
+    names = [origin.removeprefix(_EPOCH) for origin in counts if origin.startswith(_EPOCH)]
+    below = tuple(find_epoch(name, trail, path.parent) for name in names)
+    return Origin("reference", path.name, path, says, {"origins": counts}, wrong, of=below)
+
+
+def _origins_of(path: Path) -> tuple[tuple[str, ...], dict[str, int], str]:
+    """Count the sources of a list by where they are from: lines, counts, and what is wrong with the list."""
+    from pyarrow import ArrowException, parquet
+
+    try:
+        origins = parquet.read_table(path, columns=["origin"])["origin"].to_pylist()
+    except (OSError, ArrowException) as error:
+        return (), {}, f"cannot be read ({' '.join(str(error).split())})"
+    counts = {origin: origins.count(origin) for origin in sorted(set(origins))}
+    return tuple(f"{count} sources of {origin}" for origin, count in counts.items()), counts, ""
 
 
 def _read(path: Path) -> pa.Table:
@@ -198,7 +219,7 @@ def _listed(directory: Path) -> dict[str, tuple[int, int]]:
     from pyarrow import ArrowException, parquet
 
     try:
-        table = parquet.read_table(directory / _REFERENCE, columns=["name", "source_id", "same_as"])
+        table = parquet.read_table(directory / REFERENCE_NAME, columns=["name", "source_id", "same_as"])
     except (OSError, ArrowException):
         return {}
     return {row["name"]: (row["source_id"], row["same_as"]) for row in table.to_pylist()}
@@ -206,19 +227,12 @@ def _listed(directory: Path) -> dict[str, tuple[int, int]]:
 
 def _reference(path: Path, said: Mapping[str, Any]) -> list[Origin]:
     """Name the list of sources that an epoch was measured with."""
-    own = path / _REFERENCE
+    own = path / REFERENCE_NAME
     named = said.get("reference")
     if not own.exists():
-        return [gone("reference", _REFERENCE, "is not there")] if named else []
-    from pyarrow import ArrowException, parquet
-
-    try:
-        origins = parquet.read_table(own, columns=["origin"])["origin"].to_pylist()
-    except (OSError, ArrowException) as error:
-        return [Origin("reference", own.name, own, missing=f"cannot be read ({' '.join(str(error).split())})")]
-    counts = {origin: origins.count(origin) for origin in sorted(set(origins))}
-    says = tuple(f"{count} sources of {origin}" for origin, count in counts.items())
-    return [Origin("reference", own.name, own, says, {"version": named, "origins": counts})]
+        return [gone("reference", REFERENCE_NAME, "is not there")] if named else []
+    says, counts, wrong = _origins_of(own)
+    return [Origin("reference", own.name, own, says, {"version": named, "origins": counts}, wrong)]
 
 
 def _epoch_says(said: Mapping[str, Any], n_inputs: int) -> list[str]:
