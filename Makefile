@@ -55,6 +55,8 @@ bench: $(DEV_STAMP)  ## time a full group, ours and the peer's side by side; and
 	@$(PY) benchmarks/bench_ledger.py
 	@echo "== bench: a year of light curves (2 GB of disk)"
 	@$(PY) benchmarks/bench_lightcurves.py
+	@echo "== bench: variables in simulated months: what part is found"
+	@$(PY) benchmarks/bench_variables.py
 	@echo "== bench: stage on scratch, beside cp -a"
 	@$(PY) benchmarks/bench_scratch.py
 
@@ -90,6 +92,7 @@ $(RUN_STAMP): pyproject.toml constraints.txt | $(PY)
 	@$(PY) -c 'from dsa110_contimg.imaging.compiled import compile_kernels; compile_kernels()'
 	@$(PY) -c 'from dsa110_contimg.mosaic.kernels import compile_kernels; compile_kernels()'
 	@$(PY) -c 'from dsa110_contimg.photometry.forced_kernels import compile_kernels; compile_kernels()'
+	@$(PY) -c 'from dsa110_contimg.lightcurves.compiled import compile_kernels; compile_kernels()'
 	@$(PY) -c 'from dsa110_contimg.qa.compiled import compile_kernels; compile_kernels()'
 	@touch $@
 
