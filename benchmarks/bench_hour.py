@@ -5,7 +5,7 @@
 
 Groups follow each other without a gap while a strip of sources drifts through the Airy beam of the dishes, smeared in
 time, in the noise of the receivers. Everything after that is the pipeline's own: `convert`, `image` (with the drifting
-model, deconvolution, catalogue), `mosaic`, forced photometry and the search for sources on the mosaic. The array is
+model and deconvolution), `mosaic`, forced photometry and the search for sources on the mosaic. The array is
 small (the tee, thinned), so that an hour takes minutes. What is printed, and what it should be:
 
 flux
@@ -40,16 +40,17 @@ from dsa110_contimg.config.settings import CatalogueSettings, MosaicSettings, Ph
 from dsa110_contimg.conversion import convert_subband_groups_to_ms
 from dsa110_contimg.conversion.group import ConversionOptions
 from dsa110_contimg.images.fits import SkyImage, read_image
+from dsa110_contimg.imaging.products import Provenance
 from dsa110_contimg.mosaic.inputs import find_inputs
 from dsa110_contimg.mosaic.joining import join, noise_of
 from dsa110_contimg.mosaic.plane import Plane
 from dsa110_contimg.mosaic.products import write_mosaic
+from dsa110_contimg.naming import parse_ms_name
 from dsa110_contimg.photometry.finding import find_sources
 from dsa110_contimg.photometry.forced import About, Planes, measure
 from dsa110_contimg.photometry.reference import make_reference
 from dsa110_contimg.photometry.sources import values
-from dsa110_contimg.pipeline.by_hand import Visibilities, image_by_hand
-from dsa110_contimg.pipeline.imaging import Calibrated
+from dsa110_contimg.pipeline.imaging import Calibrated, Place, image_group
 from dsa110_contimg.simulation import SimulationOptions, simulate
 from dsa110_contimg.telescope.band import HEADER_SITE, INTEGRATION_S
 from dsa110_contimg.telescope.geometry import meridian_icrs
@@ -65,12 +66,45 @@ if TYPE_CHECKING:
 
 ANTENNAS = (*range(1, 21, 2), *range(20, 52, 2), *range(68, 100, 3))
 ALPHA, FAINTEST_JY, BRIGHTEST_JY, APART_DEG = -0.7, 0.01, 2.0, 0.12
+LENGTH_D = 24 * INTEGRATION_S / 86400.0
 DEC_DEG, START_MJD = 54.5734, 60953 + 12.5 / 24
 # Coarser pixels than five to the beam make fluxes of sources between them too high by a percent.
 IMAGE = {"size": 1440, "cell_arcsec": 12.0, "half_bands": False}
 BRIGHT_SIGMA = 20.0
 FLUX, POSITION, NOISE, SEAM = 0.02, 0.05, 0.05, 1.0
 N_SIGMA = 3.0
+
+
+class Plan(NamedTuple):
+    """What is simulated, and how it is imaged.
+
+    Attributes
+    ----------
+    groups : int
+        Groups, one after the other.
+    dec_deg, start_mjd : float
+        Pointing [deg], and start [MJD, UTC].
+    subbands, oversample : int
+        How many of the 16, and samples in an integration.
+    per_deg2 : float
+        Sources a square degree.
+    fluxes_jy : (float, float)
+        The faintest and the brightest [Jy at 1.4 GHz].
+    antennas : tuple of int
+        Stations.
+    image : dict
+        Settings of the imager.
+    """
+
+    groups: int = 12
+    dec_deg: float = DEC_DEG
+    start_mjd: float = START_MJD
+    subbands: int = 16
+    oversample: int = 2
+    per_deg2: float = 1.5
+    fluxes_jy: tuple[float, float] = (FAINTEST_JY, BRIGHTEST_JY)
+    antennas: tuple[int, ...] = ANTENNAS
+    image: dict[str, object] = IMAGE
 
 
 class Sky(NamedTuple):
@@ -136,26 +170,28 @@ class Compared(NamedTuple):
         return [name for name, holds in checks.items() if not holds]
 
 
-def strip_of_sources(start_mjd: float, end_mjd: float, dec_deg: float, per_deg2: float, seed: int = 3) -> Sky:
-    """Scatter sources over a strip and its surroundings, 2.4 deg to all sides."""
+def strip_of_sources(plan: Plan, seed: int = 3) -> Sky:
+    """Scatter sources over the strip and its surroundings, 2.4 deg to all sides."""
     rng = np.random.default_rng(seed)
-    ra, dec = meridian_icrs(np.radians(dec_deg), [start_mjd, end_mjd], HEADER_SITE)
-    width = ((ra[1] - ra[0]) % 360.0) * np.cos(np.radians(dec_deg))
-    n = round(per_deg2 * (width + 4.8) * 4.8)
+    ends = [plan.start_mjd, plan.start_mjd + plan.groups * LENGTH_D]
+    ra, dec = meridian_icrs(np.radians(plan.dec_deg), ends, HEADER_SITE)
+    width = ((ra[1] - ra[0]) % 360.0) * np.cos(np.radians(plan.dec_deg))
+    n = round(plan.per_deg2 * (width + 4.8) * 4.8)
     east, north = np.empty(0), np.empty(0)
     while len(east) < n:
         x, y = rng.uniform(-2.4, width + 2.4), rng.uniform(-2.4, 2.4)
         if (np.hypot(east - x, north - y) > APART_DEG).all():
             east, north = np.append(east, x), np.append(north, y)
     places = float(dec.mean()) + north
-    flux = np.exp(rng.uniform(np.log(FAINTEST_JY), np.log(BRIGHTEST_JY), n) * rng.uniform(0.6, 1.0, n))
-    return Sky((ra[0] + east / np.cos(np.radians(places))) % 360.0, places, np.clip(flux, FAINTEST_JY, BRIGHTEST_JY))
+    # More faint ones than bright ones.
+    steps = rng.uniform(0.0, 1.0, n) * rng.uniform(0.6, 1.0, n)
+    flux = plan.fluxes_jy[0] * (plan.fluxes_jy[1] / plan.fluxes_jy[0]) ** steps
+    return Sky((ra[0] + east / np.cos(np.radians(places))) % 360.0, places, flux)
 
 
-def make_images(data: Path, options: argparse.Namespace) -> tuple[Sky, list[Path], list[tuple[str, float]]]:
+def make_images(data: Path, plan: Plan) -> tuple[Sky, list[Path], list[tuple[str, float]]]:
     """Simulate the hour, convert and image it; give the sky, the images' directories, and how long each step took."""
-    length_d = 24 * INTEGRATION_S / 86400.0
-    sky = strip_of_sources(options.start, options.start + options.groups * length_d, options.dec, options.density)
+    sky = strip_of_sources(plan)
     data.mkdir(parents=True, exist_ok=True)
     table = data / "sky.json"
     table.write_text(
@@ -166,31 +202,39 @@ def make_images(data: Path, options: argparse.Namespace) -> tuple[Sky, list[Path
             ]
         )
     )
-    settings = with_changes(Settings(), image=IMAGE)
+    settings = with_changes(Settings(), image=plan.image)
     seconds = dict.fromkeys(("simulate", "convert", "image"), 0.0)
     images = []
-    for k in range(options.groups):
+    for k in range(plan.groups):
         begun = time.monotonic()
-        said = SimulationOptions(
-            start=utc_of(options.start + k * length_d) + timedelta(microseconds=1),
-            dec_deg=options.dec,
-            antennas=ANTENNAS,
-            subbands=tuple(range(0, 16, 16 // options.subbands)),
+        sky_seen = SimulationOptions(
+            start=utc_of(plan.start_mjd + k * LENGTH_D) + timedelta(microseconds=1),
+            dec_deg=plan.dec_deg,
+            antennas=plan.antennas,
+            subbands=tuple(range(0, 16, 16 // plan.subbands)),
             sky=str(table),
-            oversample=options.oversample,
+            oversample=plan.oversample,
             seed=k,
         )
-        simulate(data / "in", said)
+        simulate(data / "in", sky_seen)
         seconds["simulate"] += time.monotonic() - begun
         begun = time.monotonic()
         convert_subband_groups_to_ms(data / "in", data / "ms", options=ConversionOptions(min_subbands=1))
         seconds["convert"] += time.monotonic() - begun
         begun = time.monotonic()
         (ms,) = (data / "ms").glob("*.ms")
-        made = image_by_hand(Visibilities(Calibrated(ms, column="DATA"), None), data / "images", settings)
+        stem = ms.name.removesuffix(".ms")
+        directory = data / "images" / f"{stem}-images"
+        directory.mkdir(parents=True)
+        origin = Provenance(parse_ms_name(ms.name)[0], ms.name)
+        made = image_group(
+            Calibrated(ms, column="DATA"), Place(directory, stem), settings.image, origin, settings.catalogue
+        )
         seconds["image"] += time.monotonic() - begun
-        print(f"{ms.name}: {made.quality}, {made.n_sources} sources, {1e3 * made.rms_jy:.2f} mJy", file=sys.stderr)
-        images.append(made.directory)
+        said = json.loads(made["record"].read_text())
+        cycles = ", ".join(f"{1e3 * cycle['peak_jy']:.1f}" for cycle in said["cycles"])
+        print(f"{ms.name}: noise {1e3 * said['rms_jy']:.2f} mJy, peaks after cycles {cycles} mJy", file=sys.stderr)
+        images.append(directory)
         shutil.rmtree(data / "in")
         shutil.rmtree(data / "ms")
     return sky, images, list(seconds.items())
@@ -362,7 +406,10 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave images and mosaic")
     options = parser.parse_args()
     shutil.rmtree(options.data, ignore_errors=True)
-    sky, images, seconds = make_images(options.data, options)
+    plan = Plan(
+        options.groups, options.dec, options.start, options.subbands, options.oversample, per_deg2=options.density
+    )
+    sky, images, seconds = make_images(options.data, plan)
     begun = time.monotonic()
     compared = compare(sky, images, options.data)
     seconds.append(("mosaic and measurement", time.monotonic() - begun))

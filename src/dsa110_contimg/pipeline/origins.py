@@ -125,7 +125,7 @@ class Trail:
         product = max(found, key=lambda one: one.attempt_id or 0)
         attempt = next((one for one in history.attempts if one.id == product.attempt_id), None)
         when = "" if product.published_utc is None else f"{product.published_utc:%Y-%m-%dT%H:%M:%SZ}"
-        facts = {"published_utc": product.published_utc, "checksum": product.checksum}
+        facts: dict[str, Any] = {"published_utc": product.published_utc, "checksum": product.checksum}
         if attempt is None:
             return (f"published {when}",), facts
         facts |= {"attempt": attempt.number, "host": attempt.host, "log": attempt.log_path}

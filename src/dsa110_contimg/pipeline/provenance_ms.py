@@ -137,7 +137,9 @@ def _flags(path: Path) -> Origin:
         reasons = {key: part for key, part in said.get("by_reason", {}).items() if key != "good" and part > 0}
         parts = ", ".join(f"{key} {100 * part:.1f}%" for key, part in reasons.items())
         says.append(f"{100 * said['flagged']:.1f}% flagged" + (f": {parts}" if parts else ""))
-    kept = {key: said[key] for key in ("flagged", "by_reason", "ailments", "remarks", "settings") if key in said}
+    kept: dict[str, Any] = {
+        key: said[key] for key in ("flagged", "by_reason", "ailments", "remarks", "settings") if key in said
+    }
     return Origin("flags", path.name, path, tuple(says), kept, wrong)
 
 
