@@ -51,6 +51,7 @@ def write_mosaic(
     facts: Mapping[str, Any],
     *,
     replace: bool = False,
+    draw: Callable[[Path, str], object] | None = None,
 ) -> Written:
     """Write a mosaic into a directory that appears whole.
 
@@ -68,6 +69,8 @@ def write_mosaic(
         More for the record: why these images, what was left out.
     replace : bool
         Whether one that is there already gives way.
+    draw : callable, optional
+        Is given the directory before it appears, and what the names in it begin with, to leave a picture there.
 
     Raises
     ------
@@ -86,6 +89,9 @@ def write_mosaic(
         record = mosaic_facts(joint, settings) | covered._asdict() | dict(facts)
         with output_errors(directory):
             (directory / mosaic_record_name(first, last)).write_text(json.dumps(plain(record), indent=1) + "\n")
+        if draw is not None:
+            draw(directory, name.removesuffix("-mosaic"))
+        with output_errors(directory):
             sync_tree(partial)
         publish(directory, output / name, replace=replace)
     return Written(output / name, joint.plane._asdict(), covered.best_rms_jy, covered.area_deg2)

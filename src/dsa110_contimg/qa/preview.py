@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
 
 from dsa110_contimg.images.fits import celestial_wcs, read_image
-from dsa110_contimg.naming import group_id_from_mjd, image_file_name, preview_name
+from dsa110_contimg.naming import MosaicKind, group_id_from_mjd, image_file_name, preview_name
 from dsa110_contimg.photometry.sources import values
 from dsa110_contimg.qa.directories import read_if_there, stem_of
 from dsa110_contimg.qa.pictures import INK, NO_DATA, POWER, SOFT, SOURCE, VERDICTS, flux_text, save_png
@@ -87,6 +87,14 @@ def draw_preview(
     figure = preview_figure(planes, image.header, sources=sources, quality=quality)
     path = directory / preview_name(stem)
     save_png(figure, path)
+    return path
+
+
+def draw_mosaic(directory: Path, stem: str) -> Path:
+    """Draw a mosaic in a directory, as a PNG beside it; errors as of `draw_preview`."""
+    image, rms = (read_image(directory / f"{stem}-{kind}.fits") for kind in (MosaicKind.IMAGE, MosaicKind.RMS))
+    path = directory / preview_name(stem)
+    save_png(preview_figure(Seen(image.pixels, rms.pixels, None), image.header), path)
     return path
 
 
