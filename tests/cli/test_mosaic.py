@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
+from PIL import Image
 from typer.testing import CliRunner
 
 from dsa110_contimg.cli.app import app
@@ -47,6 +48,10 @@ def test_a_mosaic_is_a_directory_of_fits_files_and_a_record(strip, tmp_path):
     assert header["NIMAGES"] == 2
     record = json.loads((directory / f"{stem}-mosaic.json").read_text())
     assert [one["group"] for one in record["inputs"]] == [one["group"] for one in report["inputs"]]
+    with Image.open(directory / f"{stem}-preview.png") as picture:
+        # As wide a strip as the mosaic.
+        assert min(picture.size) > 200
+        assert np.asarray(picture.convert("L")).std() > 5
     again = run(*strip, tmp_path)
     assert again.exit_code == 1
     assert "is there already" in again.output
@@ -122,6 +127,7 @@ def test_an_hour_of_utc_and_windows_over_it(strip, tmp_path):
     [
         ("--hour", "2025-10-05T12:00:00", "--utc-hour", "2025-10-05T12:00:00"),
         ("--step", "1"),
+        ("--utc-hour", "noon"),
         ("--window", "0"),
         ("--window", "1", "--step", "nan"),
     ],

@@ -65,6 +65,9 @@ def test_what_would_be_done_is_said_and_nothing_is_written(strip, run, tmp_path)
 
 def test_what_cannot_be_an_epoch_is_said(strip, run, tmp_path):
     assert run("epoch", tmp_path / "out").exit_code == 2
+    assert run("epoch", "--hour", "noon", tmp_path / "out").exit_code == 2
+    nowhere = run("epoch", "--hour", "2025-10-05T12:00:00", tmp_path / "out")
+    assert (nowhere.exit_code, "is not there: contimg-data/ms" in nowhere.output) == (1, True)
     none = run("epoch", strip[0].parent, tmp_path / "out", "--hour", "2025-10-06T01:00:00")
     assert none.exit_code == 1
     assert "there are no images to join" in none.output

@@ -54,7 +54,7 @@ def test_what_cannot_be_is_said(run, tmp_path):
         (("add", "--dec", "54.6", "field.csv"), 1, "has no reference list"),
         (("build", "field.csv"), 2, "which strip is it"),
         (("build", "--dec", "16.3", "field.csv"), 2, "has no source of 10 mJy"),
-        (("build", "--dec", "54.6", "nothing.csv"), 2, "cannot read the sources"),
+        (("build", "--dec", "54.6", "nothing.csv"), 2, "no catalogue of that name was fetched"),
         (("build", "--dec", "54.6", "20251005T120000+54.6-epoch"), 1, "is no record of an epoch"),
         (("build", "--dec", "54.6", "20251005T120000-20251005T130000-mosaic"), 1, "cannot be read as FITS"),
     ):

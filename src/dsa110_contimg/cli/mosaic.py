@@ -59,18 +59,10 @@ def mosaic(
     from dsa110_contimg.errors import UsageError
     from dsa110_contimg.mosaic.inputs import find_inputs, require_alike
 
-    times = {"--hour": hour, "--range": time_range, "--utc-hour": utc_hour}
-    said = [name for name, value in times.items() if value is not None]
-    if len(said) > 1:
-        raise UsageError(f"{' and '.join(said)} cannot both be said")
-    if step is not None and window is None:
-        raise UsageError("--step says how far a --window is from the next", remedy="Give both, or neither.")
-    for name, value in {"--window": window, "--step": step}.items():
-        if value is not None and not 0 < value < float("inf"):
-            raise UsageError(f"{name} is a number of hours above 0, not {value:g}")
+    timed = _check_times({"--hour": hour, "--range": time_range, "--utc-hour": utc_hour}, window, step)
     *places, output = paths
     if not places:
-        if not said:
+        if not timed:
             raise UsageError("no images are named", remedy="Name some, or a time: --hour, --range, --utc-hour.")
         places = [session.settings.paths.ms]
     changes = {"cell_arcsec": cell, "floor": floor, "convolve": convolve}
@@ -92,6 +84,24 @@ def mosaic(
             _print(report, dry_run=dry_run)
     if as_json:
         emit_json(reports[0] if window is None else {"mosaics": reports})
+
+
+def _check_times(times: dict[str, Any], window: float | None, step: float | None) -> bool:
+    """See that times are some, and do not contradict one another; say whether there is one."""
+    from dsa110_contimg.errors import UsageError
+
+    said = {name: value for name, value in times.items() if value is not None}
+    if len(said) > 1:
+        raise UsageError(f"{' and '.join(said)} cannot both be said")
+    for value in said.values():
+        for text in [value] if isinstance(value, str) else value:
+            time_given(text)
+    if step is not None and window is None:
+        raise UsageError("--step says how far a --window is from the next", remedy="Give both, or neither.")
+    for name, hours in {"--window": window, "--step": step}.items():
+        if hours is not None and not 0 < hours < float("inf"):
+            raise UsageError(f"{name} is a number of hours above 0, not {hours:g}")
+    return bool(said)
 
 
 def _print(report: dict[str, Any], *, dry_run: bool) -> None:
@@ -144,8 +154,9 @@ def _make(
 
     from dsa110_contimg.mosaic.joining import join
     from dsa110_contimg.mosaic.products import write_mosaic
+    from dsa110_contimg.qa.preview import draw_mosaic
 
     with Progress(console=session.console, transient=True, disable=not session.console.is_terminal) as progress:
         task = progress.add_task("joining", total=1.0)
         joint = join(chosen, settings, lambda fraction: progress.update(task, completed=fraction))
-        return write_mosaic(joint, chosen, output, settings, facts, replace=replace)._asdict()
+        return write_mosaic(joint, chosen, output, settings, facts, replace=replace, draw=draw_mosaic)._asdict()

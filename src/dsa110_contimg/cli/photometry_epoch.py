@@ -8,6 +8,8 @@ import typer
 from dsa110_contimg.cli.context import Json, Session, begin, emit_json, time_given
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from dsa110_contimg.mosaic.inputs import Input
 
 
@@ -47,8 +49,9 @@ def epoch(
     *places, output = paths
     if not places and hour is None:
         raise UsageError("no images are named", remedy="Name some, or a time: --hour.")
+    moment = None if hour is None else time_given(hour)
     found = find_inputs(places or [session.settings.paths.ms])
-    chosen, which = _of_hour(found, hour)
+    chosen, which = _of_hour(found, moment)
     require_alike([one for one in chosen if one.verdict != "bad"])
     name = name_epoch(chosen, which, HEADER_SITE, strips_with_lists(session.settings.lightcurves_directory))
     final = output / epoch_directory_name(name)
@@ -77,7 +80,7 @@ def epoch(
             typer.echo(f"  {reason}")
 
 
-def _of_hour(found: "list[Input]", hour: str | None) -> "tuple[list[Input], Any]":
+def _of_hour(found: "list[Input]", moment: "datetime | None") -> "tuple[list[Input], Any]":
     """Choose the images of an hour, and say which that is."""
     from dsa110_contimg.ledger.records import mjd_of
     from dsa110_contimg.mosaic.epochs import common_epoch, epoch_at, in_epoch
@@ -85,10 +88,10 @@ def _of_hour(found: "list[Input]", hour: str | None) -> "tuple[list[Input], Any]
     from dsa110_contimg.telescope.band import HEADER_SITE
 
     longitude = HEADER_SITE.longitude_deg
-    if hour is None:
+    if moment is None:
         require_alike(found)
         return found, common_epoch(found, longitude)
-    which = epoch_at(mjd_of(time_given(hour)), longitude)
+    which = epoch_at(mjd_of(moment), longitude)
     return in_epoch(found, which, longitude), which
 
 

@@ -143,6 +143,8 @@ def require_alike(inputs: Sequence[Input]) -> None:
 
 
 def _images_of(path: Path) -> list[Path]:
+    if not path.exists():
+        raise MosaicError("is not there", path=path, remedy="Name *-image.fits files, or directories with *-images.")
     if not path.is_dir():
         return [path]
     try:

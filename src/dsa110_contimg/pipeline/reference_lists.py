@@ -200,6 +200,12 @@ def _of_sources(sources: Sources, origin: str, since: str, settings: Settings) -
 def _of_catalogue(source: Path, strip: str, width_deg: float, least_jy: float, settings: CatalogueSettings) -> Offer:
     if not source.exists() and (settings.directory / source / INDEX).exists():
         source = settings.directory / source
+    if not source.exists():
+        raise UsageError(
+            "is not there, and no catalogue of that name was fetched",
+            path=source,
+            remedy="Fetch it (dsa110-contimg catalogue fetch), or name a table with ra, dec and flux.",
+        )
     table = read_table(source)
     near = np.abs(table.sources.dec_deg - strip_dec(strip)) <= width_deg / 2
     chosen = table.take(np.flatnonzero(near & (table.sources.flux_jy >= least_jy)))
