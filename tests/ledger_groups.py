@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dsa110_contimg.ledger import FileSeen, GroupSeen, Product
 from dsa110_contimg.ledger.epoch_attempts import EpochCommit
+from dsa110_contimg.ledger.epochs import EpochSeen
 from dsa110_contimg.ledger.records import mjd_of
 from dsa110_contimg.naming import group_id
 
@@ -58,7 +59,7 @@ INPUTS = {gid_of(i): f"sum{i}" for i in range(3)}
 
 def note_epoch(ledger, name=EPOCH, start_mjd=EPOCH_MJD):
     """Note an hour, which the first groups are of; give its id."""
-    ledger.note_epoch(name, name[-5:], start_mjd, start_mjd + 0.0415)
+    ledger.note_epochs([EpochSeen(name, name[-5:], start_mjd, start_mjd + 0.0415)])
     return name
 
 

@@ -65,7 +65,7 @@ def test_it_is_noted_once_and_found_by_strip_time_and_state(ledger):
         note_epoch(ledger, name)
     note_epoch(ledger, NEXT, EPOCH_MJD + 0.0415)
     ledger.note_thin(OTHER, {}, "0 images")
-    assert ledger.strips() == ["+16.3", "+54.6"]
+    assert ledger.epoch_strips() == {EPOCH: "+54.6", OTHER: "+16.3", NEXT: "+54.6"}
     assert [item.id for item in ledger.epochs()] == [NEXT, EPOCH, OTHER]
     assert [item.id for item in ledger.epochs(strip="+54.6", limit=1)] == [NEXT]
     assert [item.id for item in ledger.epochs([EpochState.THIN])] == [OTHER]

@@ -1,6 +1,6 @@
 """Epochs: which there are, what may go into one, what was decided about it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,15 @@ IMAGES = "images"
 _epochs, _attempts = schema.epochs.c, schema.epoch_attempts.c
 _groups, _products, _observing = schema.groups.c, schema.products.c, schema.observing.c
 _VALUES = set(Epoch._fields) - {"state", "given_up", "path"}
+
+
+class EpochSeen(NamedTuple):
+    """An epoch of which there are images: its id, its strip, and its hour [MJD, UTC]."""
+
+    id: str
+    strip: str
+    start_mjd: float
+    end_mjd: float
 
 
 class NewImages(NamedTuple):
@@ -49,24 +58,18 @@ class Epochs(Connected):
         with self.reading() as connection:
             return [NewImages(*row) for row in connection.execute(query)]
 
-    def strips(self) -> list[str]:
-        """List the strips that have epochs."""
+    def epoch_strips(self) -> dict[str, str]:
+        """Give the strip of every epoch, by its id."""
         with self.reading() as connection:
-            return sorted(connection.scalars(sa.select(_epochs.strip).distinct()))
+            return {row.id: row.strip for row in connection.execute(sa.select(_epochs.id, _epochs.strip))}
 
-    def note_epoch(
-        self, epoch_id: str, strip: str, start_mjd: float, end_mjd: float, *, now: datetime | None = None
-    ) -> None:
-        """Note that there is an epoch; one that is known stays as it is."""
-        values = {
-            "id": epoch_id,
-            "strip": strip,
-            "start_mjd": start_mjd,
-            "end_mjd": end_mjd,
-            "first_seen_utc": now or utc_now(),
-        }
-        with self.writing() as connection:
-            connection.execute(schema.epochs.insert().prefix_with("OR IGNORE"), values)
+    def note_epochs(self, epochs: Iterable[EpochSeen], *, now: datetime | None = None) -> None:
+        """Note that there are epochs; those that are known stay as they are."""
+        when = now or utc_now()
+        values = [epoch._asdict() | {"first_seen_utc": when} for epoch in epochs]
+        if values:
+            with self.writing() as connection:
+                connection.execute(schema.epochs.insert().prefix_with("OR IGNORE"), values)
 
     def epoch_groups(self, since_mjd: float, until_mjd: float, *, now: datetime | None = None) -> list[EpochGroup]:
         """List the groups that began in a range of time [MJD, UTC; its end left out], the oldest first."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dsa110_contimg.ledger.epochs import EpochSeen
 from dsa110_contimg.ledger.records import mjd_of, utc_of
 from dsa110_contimg.mosaic.epochs import Epoch as Hour
 from dsa110_contimg.mosaic.epochs import epoch_start, turned_hours
@@ -146,7 +147,9 @@ class Hours:
     _open: dict[str, None] = field(default_factory=dict)  # in turn: those that were looked at last come last
 
     def __post_init__(self) -> None:
-        self.strips = sorted({*self.strips, *self.ledger.strips()})
+        known = self.ledger.epoch_strips()
+        self._known = set(known)
+        self.strips = sorted({*self.strips, *known.values()})
 
     def all_done(self) -> bool:
         """Whether there is no epoch about which something will be done if no group changes any more."""
@@ -155,21 +158,25 @@ class Hours:
 
     def notice(self) -> None:
         """Take in the images that were published since the last time, and what operators want again."""
+        new: list[EpochSeen] = []
         for product_id, _group, start_mjd, dec_deg in self.ledger.images_since(self._seen):
             self._seen = product_id
             strip = self._strip_of(dec_deg)
             for hour in hours_of(start_mjd):
-                self._note(hour, strip)
+                new += self._note(hour, strip)
+        self.ledger.note_epochs(new)
         self._open |= dict.fromkeys(self.ledger.asked_again())
 
-    def _note(self, hour: Hour, strip: str) -> None:
+    def _note(self, hour: Hour, strip: str) -> list[EpochSeen]:
+        """Take an hour to be looked at; give it if it is new."""
         start = epoch_start(hour, HEADER_SITE.longitude_deg)
         name = epoch_id(start, strip)
-        if name not in self._known:
-            end = epoch_start(Hour(hour.number + 1), HEADER_SITE.longitude_deg)
-            self.ledger.note_epoch(name, strip, mjd_of(start), mjd_of(end))
-            self._known.add(name)
         self._open[name] = None
+        if name in self._known:
+            return []
+        self._known.add(name)
+        end = epoch_start(Hour(hour.number + 1), HEADER_SITE.longitude_deg)
+        return [EpochSeen(name, strip, mjd_of(start), mjd_of(end))]
 
     def _strip_of(self, dec_deg: float) -> str:
         """Name the strip of a pointing: the nearest that there is, or a new one."""
