@@ -20,7 +20,7 @@ from dsa110_contimg.photometry.measurements import source_id
 from dsa110_contimg.pipeline.calibration_records import calibration_of, register_made
 from dsa110_contimg.pipeline.origins import Trail, missing_links, walk
 from dsa110_contimg.pipeline.provenance import trace
-from ledger_groups import AFTER, add_group, gid_of
+from ledger_groups import AFTER, add_group, gid_of, publish_epoch
 from registered_sets import manifest_of
 from restored_image import Source, header_of
 from strip_images import make_strip
@@ -176,6 +176,23 @@ def test_the_ledger_adds_what_it_knows(chain, tmp_path):
         sets = [one for one in walk(origin) if one.kind == "calibration" and not one.again]
         assert sets[0].says[-1].endswith("by me: the wind")
         assert calibration_of(chain.set).name == sets[0].name
+
+
+def test_the_ledger_knows_where_epochs_are_and_were(chain, tmp_path):
+    kept = tmp_path / "store.parquet"
+    shutil.copy(chain.epoch / MEASUREMENTS_NAME, kept)
+    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
+        for i in range(3):
+            add_group(ledger, i)
+        publish_epoch(ledger, EPOCH, path=chain.epoch)
+        origin = trace(f"{kept}#0", Trail((), ledger))
+        assert len(files_of(origin)) == N_FILES
+        assert origin.of[0].says[-1].endswith("not yet in the light curves")
+        shutil.rmtree(chain.epoch)
+        assert "is not there" in trace(f"{kept}#0", Trail((), ledger)).of[0].missing
+        ledger.retire_epoch(EPOCH, "its images went")
+        assert ", retired 2" in trace(f"{kept}#0", Trail((), ledger)).of[0].missing
+        assert trace(str(chain.images[0]), Trail((), ledger)).kind == "images"
 
 
 def test_a_mosaic_of_images_that_say_little_is_followed_by_its_cards(tmp_path):

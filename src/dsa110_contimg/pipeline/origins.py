@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from dsa110_contimg.ledger.epoch_states import Epoch
     from dsa110_contimg.ledger.ledger import Ledger
     from dsa110_contimg.ledger.records import GroupHistory, Product
 
@@ -130,6 +131,13 @@ class Trail:
             return (f"published {when}",), facts
         facts |= {"attempt": attempt.number, "host": attempt.host, "log": attempt.log_path}
         return (f"published {when} by attempt {attempt.number} on {attempt.host or 'an unnamed host'}",), facts
+
+    def epoch(self, name: str) -> Epoch | None:
+        """Give what the ledger knows of an epoch, if anything."""
+        try:
+            return None if self.ledger is None else self.ledger.epoch(name)
+        except LedgerError:
+            return None
 
     def places(self) -> str:
         """Name the directories, for a message."""

@@ -53,7 +53,13 @@ def epoch(path: Path, trail: Trail) -> Origin:
         below.append(found._replace(says=(f"measured, but not joined: {one.get('why')}", *found.says)))
     below += _reference(path, said)
     facts = {key: value for key, value in said.items() if key != "inputs"}
-    return Origin("epoch", path.name, path, tuple(_epoch_says(said, len(inputs))), facts, wrong, of=tuple(below))
+    says = _epoch_says(said, len(inputs))
+    known = trail.epoch(name)
+    if known is not None and known.path == path and known.published_utc is not None:
+        kept = "in the light curves" if known.kept_utc is not None else "not yet in the light curves"
+        says.append(f"published {known.published_utc:%Y-%m-%dT%H:%M:%SZ}, {kept}")
+        facts |= {"published_utc": known.published_utc, "checksum": known.checksum}
+    return Origin("epoch", path.name, path, tuple(says), facts, wrong, of=tuple(below))
 
 
 def find_epoch(name: str, trail: Trail, *near: Path) -> Origin:
@@ -62,7 +68,12 @@ def find_epoch(name: str, trail: Trail, *near: Path) -> Origin:
         directory = epoch_directory_name(name)
     except NamingError as error:
         return gone("epoch", name, error.message)
-    found = trail.find(directory, *near)
+    found, known = trail.find(directory, *near), trail.epoch(name)
+    if found is None and known is not None and known.path is not None:
+        if known.path.exists():
+            return epoch(known.path, trail)
+        retired = "is not there" if known.retired_utc is None else f"retired {known.retired_utc:%Y-%m-%d}"
+        return gone("epoch", directory, f"was {known.path}, {retired}")
     if found is None:
         return gone("epoch", directory, f"is not in {', '.join(map(str, (*near, *trail.directories)))}")
     return epoch(found, trail)
