@@ -15,7 +15,7 @@ from dsa110_contimg.lightcurves.events import (
     search,
 )
 from dsa110_contimg.lightcurves.events_kernels import own_spread, slide
-from dsa110_contimg.lightcurves.shapes import LENSES, Shape, profile, templates
+from dsa110_contimg.lightcurves.shapes import Shape, profile, templates
 from dsa110_contimg.photometry.measurements import source_id
 
 N_DAYS, ERROR = 90, 0.02
@@ -68,16 +68,6 @@ def test_the_size_is_that_of_the_template():
         slide(np.full(change.shape, 1e4), 1e4 * (change + 0.05), template.values, np.array([0, 60, 129]), 2, size, snr)
         assert size[0, 1] == pytest.approx(0.3)
         assert 0.3 / snr[0, 1] == pytest.approx(0.01 / np.sqrt(((template.values - template.values.mean()) ** 2).sum()))
-
-
-def test_templates_are_no_longer_than_the_data_allow():
-    assert {template.width_d for template in templates(60, 1.0)} == {2.0, 3.0, 5.0, 8.0}
-    assert templates(11, 1.0) == []
-    assert {template.width_d for template in templates(30, 2.0)} == {5.0, 8.0}
-    for template in templates(300, 1.0):
-        assert template.values[0] == pytest.approx(0.0, abs=0.06)
-        assert template.values.size % 2 == 1
-    assert set(Shape) > LENSES
 
 
 def test_a_dip_in_both_halves_of_the_band_is_a_candidate():

@@ -1,24 +1,12 @@
-"""The variables of a strip from its store: numbers that were merged, halves of the band, order, tables for others."""
+"""The variables of a strip from its store: numbers that were merged, halves of the band, order."""
 
 import numpy as np
 import pytest
-from astropy.table import QTable
 
-from dsa110_contimg.catalogue.parquet import read_parquet
 from dsa110_contimg.config.settings import LightcurveSettings
-from dsa110_contimg.errors import LightcurveError, OutputError, OutputExistsError, UsageError
-from dsa110_contimg.lightcurves.exports import (
-    measurements_table,
-    require_export,
-    require_new,
-    write_export,
-)
-from dsa110_contimg.lightcurves.lookup import find_source
-from dsa110_contimg.lightcurves.query import light_curve, open_store
+from dsa110_contimg.lightcurves.query import open_store
 from dsa110_contimg.lightcurves.variables import find_variables, merged_sources, variables_of, variables_table
-from dsa110_contimg.photometry.measurements import COLUMNS, position_of, source_id
-from dsa110_contimg.photometry.reference import make_reference, write_reference
-from dsa110_contimg.photometry.sources import iau_names
+from dsa110_contimg.photometry.measurements import source_id
 from dsa110_contimg.simulation.months import Behaviour, simulate_months
 from simulated_store import STRIP, write_store
 
@@ -83,82 +71,3 @@ def test_without_a_store_halves_are_not_asked_for(found):
     again = variables_of(found.days, STRIP, LightcurveSettings())
     assert [event.source_id for event in again.events] == [event.source_id for event in found.events]
     assert np.isnan(again.events[0].lower)
-
-
-@pytest.mark.parametrize("ending", [".csv", ".parquet", ".vot"])
-def test_tables_come_back_as_they_were(found, tmp_path, ending):
-    table, path = variables_table(found, found.order()), tmp_path / f"variables{ending}"
-    write_export(path, table)
-    back = (
-        read_parquet(path)
-        if ending == ".parquet"
-        else QTable.read(path, format="votable" if ending == ".vot" else "ascii.csv")
-    )
-    assert back.colnames == table.colnames
-    np.testing.assert_array_equal(np.asarray(back["source_id"]), table["source_id"])
-    np.testing.assert_allclose(np.asarray(back["mean"]), table["mean"].value)
-    assert list(np.ma.filled(np.ma.asarray(back["event"]), "")) == list(table["event"])
-    if ending != ".csv":
-        assert str(back["mean"].unit) == "Jy"
-        assert back["eta"].info.description
-    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
-
-
-def test_measurements_have_units_too(month, root, tmp_path):
-    with open_store(root, STRIP) as store:
-        rows = light_curve(store, number_of(month, Behaviour.DIP))
-    table = measurements_table(rows)
-    assert table.colnames == list(COLUMNS)
-    assert str(table["corrected"].unit) == "Jy"
-    for ending in (".csv", ".parquet", ".vot"):
-        write_export(tmp_path / f"rows{ending}", table)
-    assert len(QTable.read(tmp_path / "rows.vot", format="votable")) == rows.num_rows
-
-
-def test_names_of_exports_are_checked(tmp_path):
-    with pytest.raises(UsageError, match="says no format"):
-        require_export(tmp_path / "a.doc", replace=False)
-    (tmp_path / "a.csv").touch()
-    with pytest.raises(OutputExistsError, match="it is there already"):
-        require_new(tmp_path / "a.csv", replace=False)
-    require_export(tmp_path / "a.csv", replace=True)
-    with pytest.raises(OutputError, match="cannot be written"):
-        write_export(tmp_path / "no" / "a.csv", QTable({"a": [1]}))
-
-
-def test_a_source_is_found_by_number_name_and_place(month, root):
-    number = number_of(month, Behaviour.DIP)
-    ra, dec = (float(each[0]) for each in position_of([number]))
-    name = iau_names(np.array([ra]), np.array([dec]))[0]
-    hours = ra / 15
-    minutes = hours % 1 * 60
-    clock = f"{int(hours)}:{int(minutes)}:{minutes % 1 * 60:.2f}"
-    for asked in (str(number), name, f"{ra},{dec}", f"{ra + 0.002},{dec:+f}", f"{clock},{dec}"):
-        found = find_source(root, asked)
-        assert (found.source_id, found.strip, found.name) == (number, STRIP, name)
-        assert found.apart_arcsec < 10.0
-        assert found.numbers == [number]
-
-
-def test_a_source_that_is_not_there_or_not_named_is_said(root, tmp_path):
-    for asked in ("something", "1,2,3", "12:00", "10,95"):
-        with pytest.raises(UsageError, match="names no source"):
-            find_source(root, asked)
-    with pytest.raises(LightcurveError, match="no source within 30 arcsec of 200,54 has a light curve"):
-        find_source(root, "200,54")
-    with pytest.raises(LightcurveError, match=r"no source with the number 12 has a light curve in the strip \+54\.6"):
-        find_source(root, "12", STRIP)
-    with pytest.raises(LightcurveError, match="photometry collect"):
-        find_source(tmp_path, "12")
-
-
-def test_a_merged_source_is_found_under_its_number_now(month, tmp_path):
-    write_store(tmp_path, month._replace(mjd=month.mjd[:, :2]))
-    dip, steady = number_of(month, Behaviour.DIP), number_of(month, Behaviour.STEADY)
-    numbers = np.sort([dip, steady])
-    ra, dec = position_of(numbers)
-    columns = {"ra_deg": ra, "dec_deg": dec, "source_id": numbers, "same_as": np.where(numbers == dip, steady, 0)}
-    write_reference(tmp_path, make_reference(STRIP, columns, version=1))
-    found = find_source(tmp_path, str(dip))
-    assert found.source_id == steady
-    assert found.numbers == [steady, dip]

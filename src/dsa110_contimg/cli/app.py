@@ -33,6 +33,10 @@ VERBS = {
     "provenance": Verb(
         "dsa110_contimg.cli.provenance", "provenance", "What a product was made of, back to the subband files."
     ),
+    "lightcurve": Verb(
+        "dsa110_contimg.cli.lightcurve", "lightcurve", "What was measured of a source; draw, export it."
+    ),
+    "variables": Verb("dsa110_contimg.cli.variables", "app", "Which sources vary, and which events stand out."),
     "run": Verb("dsa110_contimg.cli.run", "run", "Take a directory of subband files through all stages, once."),
     "status": Verb("dsa110_contimg.cli.status", "status", "Does it keep up, and what failed?"),
     "stream": Verb("dsa110_contimg.cli.stream", "stream", "Take every group through the stages, as files come."),

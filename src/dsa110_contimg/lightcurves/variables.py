@@ -38,9 +38,9 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
     "m": ("", "that difference over the mean of the two"),
     "vs_first_mjd": ("d", "the earlier of the two days, UTC"),
     "vs_second_mjd": ("d", "the later"),
-    "excursion_d": ("d", "longest time on one side of the mean"),
+    "excursion_d": ("d", "longest time on one side of the median"),
     "excursion_mjd": ("d", "when that begins, UTC"),
-    "excursion": ("", "mean change of flux density meanwhile, as a part of the mean"),
+    "excursion": ("", "mean change of flux density meanwhile, as a part of the median"),
     "eta_sigma": ("", "how far eta is above that of sources of like flux density, in standard deviations"),
     "v_sigma": ("", "the same of V"),
     "significance": ("", "the smaller of the two"),
@@ -153,8 +153,8 @@ def half_days(rows: pa.Table, bin_days: float, merged: Mapping[int, int]) -> Day
     """Give the light curves by the day of rows of measurements, without those that are not usable."""
     usable = (rows["flags"].to_numpy() & int(UNUSABLE)) == 0
     source = _now(rows["source_id"].to_numpy(), merged)
-    columns = (rows[name].to_numpy()[usable] for name in ("mjd", "corrected", "e_corrected"))
-    return days_of(source[usable], *columns, bin_days)
+    mjd, flux, error = (rows[name].to_numpy()[usable] for name in ("mjd", "corrected", "e_corrected"))
+    return days_of(source[usable], mjd, flux, error, bin_days)
 
 
 def variables_table(found: Variables, sources: NDArray[np.int64] | None = None) -> QTable:
