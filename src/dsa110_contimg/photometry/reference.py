@@ -42,7 +42,7 @@ _COLUMNS: Mapping[str, tuple[str, pa.DataType, str]] = {
     "freq_hz": ("Hz", pa.float64(), "frequency at which the flux density is"),
     "alpha": ("", pa.float64(), "spectral index; NaN if it is not known"),
     "major_arcsec": ("arcsec", pa.float64(), "major axis without the beam's, FWHM; 0 of a point"),
-    "origin": ("", pa.string(), "epoch:<id> or catalogue:<name>"),
+    "origin": ("", pa.string(), "epoch:<id>, mosaic:<name> or catalogue:<name>"),
     "since": ("", pa.string(), "epoch that it was found in; empty if it came from a catalogue"),
     "same_as": ("", pa.int64(), "number of the source that it was found to be; 0: it is one of its own"),
 }
@@ -60,7 +60,8 @@ class ReferenceList(NamedTuple):
     source_id, same_as : (S,) int64
         Number (`measurements.source_id` of its first position), and that of the source it was found to be, or 0.
     name, origin, since : (S,) str
-        IAU name; where it is from (``epoch:<id>``, ``catalogue:<name>``); the epoch that it was found in, or "".
+        IAU name; where it is from (``epoch:<id>``, ``mosaic:<name>``, ``catalogue:<name>``); the
+        epoch that it was found in, or "".
     ra_deg, dec_deg : (S,) float64
         ICRS [deg].
     e_ra_arcsec, e_dec_arcsec : (S,) float64

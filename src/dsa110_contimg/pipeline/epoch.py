@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dsa110_contimg.calibration.grading import Verdict
-from dsa110_contimg.errors import UnreadableFileError
+from dsa110_contimg.errors import MosaicError, UnreadableFileError
 from dsa110_contimg.lightcurves.scaling import scale_measurements
 from dsa110_contimg.lightcurves.store import add_epoch
 from dsa110_contimg.mosaic.inputs import find_inputs, read_input, require_alike
@@ -148,6 +148,10 @@ def make_epoch(
         directory.mkdir()
     inputs = find_inputs(images)
     chosen = [one for one in inputs if one.verdict != "bad"]
+    if inputs and not chosen:
+        raise MosaicError(
+            f"all {len(inputs)} images of {epoch} were judged bad", remedy="Their reports say why: look at calibration."
+        )
     joint = _join_bands(epoch, chosen, directory, settings, lambda fraction: progress(_JOINED * fraction))
     image, rms = (directory / epoch_file_name(epoch, kind) for kind in (MosaicKind.IMAGE, MosaicKind.RMS))
     found = find_on_mosaic(image, rms, settings.catalogue)
