@@ -6,26 +6,28 @@ of a survey's first days are added before there is an ensemble, and are given th
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import compute, parquet
 
 from dsa110_contimg.errors import LightcurveError
 from dsa110_contimg.lightcurves.ensemble import find_ensemble, read_ensemble, write_ensemble
 from dsa110_contimg.lightcurves.files import Month, epochs_of, locked, months, strips
-from dsa110_contimg.lightcurves.rows import as_rows, sort_rows, write_rows
+from dsa110_contimg.lightcurves.rows import as_rows, sort_rows, word_codes, write_rows
 from dsa110_contimg.lightcurves.scaling import FITTED, fit_scales, with_scales
 from dsa110_contimg.naming import month_rows_name
 from dsa110_contimg.storage.files import output_errors, sync_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from dsa110_contimg.config.settings import LightcurveSettings
 
-ROWS_AT_ONCE = 1_000_000
+ROWS_AT_ONCE = 500_000
 """Rows that are sorted in memory together."""
 
 
@@ -90,6 +92,7 @@ def compact(root: Path, strip: str, month: str, settings: LightcurveSettings) ->
         path = root / strip / month_rows_name(month, files.version + 1)
         n_rows = write_rows(path, rows, epochs)
         _clear(files)
+    pa.default_memory_pool().release_unused()  # of use to a daemon
     return Joined(strip, month, len(epochs), n_rows, len(files.epochs))
 
 
@@ -107,42 +110,38 @@ def _clear(files: Month) -> None:
 
 def _steady_rows(files: Month, ensemble: pa.Table) -> pa.Table:
     """Give what is needed to fit the scales of a month's images."""
-    sources = compute.unique(ensemble["source_id"])
-    return _gathered(files, lambda table: table.filter(compute.is_in(table["source_id"], sources)), list(FITTED))
+    return _gathered(files, list(FITTED), compute.field("source_id").isin(compute.unique(ensemble["source_id"])))
 
 
 def _parts(files: Month) -> Iterator[pa.Table]:
     """Give a month's rows, unsorted, some sources at a time."""
-    numbers = _gathered(files, lambda table: table, ["source_id", "epoch"])["source_id"].to_numpy().copy()
+    numbers = _gathered(files, ["source_id", "epoch"])["source_id"].to_numpy().copy()
     numbers.sort()
     n_parts = max(1, -(-numbers.size // ROWS_AT_ONCE))
     edges = sorted({int(numbers[i * numbers.size // n_parts]) for i in range(1, n_parts)})
-    for low, high in zip([None, *edges], [*edges, None], strict=True):
-        within = [("source_id", ">=", low)] if low is not None else []
-        within += [("source_id", "<", high)] if high is not None else []
-        yield as_rows(_gathered(files, lambda table: table, None, within or None))
+    source = compute.field("source_id")
+    if not edges:
+        yield as_rows(_gathered(files))
+        return
+    yield as_rows(_gathered(files, None, source < edges[0]))
+    for low, high in pairwise(edges):
+        yield as_rows(_gathered(files, None, (source >= low) & (source < high)))
+    yield as_rows(_gathered(files, None, source >= edges[-1]))
 
 
-def _gathered(
-    files: Month,
-    chosen: Callable[[pa.Table], pa.Table],
-    columns: list[str] | None,
-    within: list[tuple[str, str, int]] | None = None,
-) -> pa.Table:
+def _gathered(files: Month, columns: list[str] | None = None, chosen: compute.Expression | None = None) -> pa.Table:
     """Read what counts of a month: the epochs' own files, and of the joined one the other epochs."""
-    tables = [chosen(_read(path, columns, within)) for path in files.epochs.values()]
+    tables = [_read(path, columns, chosen) for path in files.epochs.values()]
     if files.joined is not None:
-        joined = chosen(_read(files.joined, columns, within))
-        if files.epochs:
-            replaced = compute.is_in(joined["epoch"].cast(pa.string()), pa.array(list(files.epochs), pa.string()))
-            joined = joined.filter(compute.invert(replaced))
-        tables.append(joined)
+        joined = _read(files.joined, columns, chosen)
+        codes, epochs = word_codes(joined["epoch"])
+        tables.append(joined.filter(pa.array(~np.isin(epochs, list(files.epochs))[codes])))
     return pa.concat_tables(tables).unify_dictionaries()
 
 
-def _read(path: Path, columns: list[str] | None, within: list[tuple[str, str, int]] | None) -> pa.Table:
+def _read(path: Path, columns: list[str] | None, chosen: compute.Expression | None) -> pa.Table:
     try:
-        return parquet.read_table(path, columns=columns, filters=within)
+        return parquet.read_table(path, columns=columns, filters=chosen)
     except (OSError, pa.ArrowException, ValueError) as error:
         raise LightcurveError(
             f"cannot be read ({(str(error).splitlines() or [''])[0]})",
