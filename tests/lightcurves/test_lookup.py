@@ -65,3 +65,16 @@ def test_a_merged_source_is_found_under_its_number_now(month, tmp_path):
     found = find_source(tmp_path, str(dip))
     assert found.source_id == steady
     assert found.numbers == [steady, dip]
+
+
+@pytest.mark.parametrize("places", [(0.001, 359.999), (359.999, 0.001), (0.0, 0.001)])
+def test_right_ascension_goes_round(tmp_path, places):
+    month = simulate_months({Behaviour.STEADY: 2}, n_days=2, seed=5, missed=0.0)
+    month = month._replace(ra_deg=np.array([places[0], 90.0]), dec_deg=np.array([54.6, 54.6]))
+    write_store(tmp_path, month)
+    for radius in (60.0, 1e6):
+        found = find_source(tmp_path, f"{places[1]},54.6", radius_arcsec=radius)
+        assert found.source_id == source_id(places[0], 54.6)
+        assert found.apart_arcsec == pytest.approx(
+            np.cos(np.radians(54.6)) * 3600 * min(0.002, abs(places[0] - places[1])), abs=0.1
+        )

@@ -13,7 +13,7 @@ from dsa110_contimg.errors import LightcurveError, ReferenceListError, UsageErro
 from dsa110_contimg.lightcurves.files import strips
 from dsa110_contimg.lightcurves.query import open_store
 from dsa110_contimg.lightcurves.variables import merged_sources
-from dsa110_contimg.photometry.measurements import position_of
+from dsa110_contimg.photometry.measurements import position_of, source_id
 from dsa110_contimg.photometry.reference import read_reference
 from dsa110_contimg.photometry.sources import iau_names
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_WHOLE_DEG = 90.0
 _NAME = re.compile(r"J(\d{2})(\d{2})(\d{2}(?:\.\d+)?)([+-]\d{2})(\d{2})(\d{2}(?:\.\d+)?)[a-z]?")
 
 
@@ -82,15 +83,16 @@ def find_source(root: Path, asked: str, strip: str | None = None, radius_arcsec:
     """
     known = [strip] if strip is not None else strips(root)
     wanted = _position(asked)
+    among = _where(asked, wanted, radius_arcsec)
     found: list[Found] = []
     for one in known:
-        numbers, merged = _sources(root, one)
+        with open_store(root, one) as store:
+            near = store.sql(f"SELECT DISTINCT source_id FROM measurements WHERE {among}")  # noqa: S608 - numbers only
+        numbers = near["source_id"].to_numpy()
         if not numbers.size:
             continue
-        at = _by_number(int(asked), numbers) if wanted is None else _nearest(wanted, numbers)
-        if at is None:
-            continue
-        index, apart = at
+        index, apart = (0, 0.0) if wanted is None else _nearest(wanted, numbers)
+        merged = merged_in(root, one)
         now = merged.get(int(numbers[index]), int(numbers[index]))
         also = tuple(old for old, new in merged.items() if new == now)
         ra, dec = position_of([now])
@@ -118,15 +120,17 @@ def merged_in(root: Path, strip: str) -> dict[int, int]:
     return merged_sources(reference.source_id, reference.same_as)
 
 
-def _sources(root: Path, strip: str) -> tuple[NDArray[np.int64], dict[int, int]]:
-    with open_store(root, strip) as store:
-        table = store.sql("SELECT DISTINCT source_id FROM measurements ORDER BY source_id")
-    return table["source_id"].to_numpy(), merged_in(root, strip)
-
-
-def _by_number(number: int, numbers: NDArray[np.int64]) -> tuple[int, float] | None:
-    at = np.flatnonzero(numbers == number)
-    return (int(at[0]), 0.0) if at.size else None
+def _where(asked: str, wanted: tuple[float, float] | None, radius_arcsec: float) -> str:
+    """Say which numbers are looked at: as they begin with right ascension, few parts of the files have to be read."""
+    if wanted is None:
+        return f"source_id = {int(asked)}"
+    ra, dec = wanted
+    reach = radius_arcsec / 3600.0 / max(np.cos(np.radians(dec)), 1e-6) * 1.01 + 1e-3
+    if reach >= _WHOLE_DEG:
+        return "true"
+    first, last = (int(each) for each in source_id([ra - reach, ra + reach], [-90.0, 90.0]))
+    join = "AND" if first <= last else "OR"  # over 0h
+    return f"(source_id >= {first} {join} source_id <= {last})"
 
 
 def _nearest(wanted: tuple[float, float], numbers: NDArray[np.int64]) -> tuple[int, float]:
