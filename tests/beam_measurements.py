@@ -9,7 +9,7 @@ from dsa110_contimg.photometry.beam_crossings import Known
 from dsa110_contimg.photometry.beam_samples import track
 from dsa110_contimg.photometry.measurements import SCHEMA, source_id
 from dsa110_contimg.telescope.band import HEADER_SITE
-from dsa110_contimg.telescope.beams import AiryBeam
+from dsa110_contimg.telescope.beams import beam_model
 from dsa110_contimg.telescope.geometry import meridian_icrs
 
 GROUP_DAYS = 309.2376 / 86400.0
@@ -43,14 +43,15 @@ def observed(
     scale_scatter=0.02,
     catalogue_scatter=0.08,
     outliers=0.05,
+    model="airy",
     seed=0,
 ):
-    """Measure sources whose flux came through a beam, and corrected for the Airy beam that the images think it is.
+    """Measure sources whose flux came through a beam, corrected for the one that the images were made with.
 
     `true_power` is of (x, y, freq_hz). Gives measurements, headers and the catalogue.
     """
     rng = np.random.default_rng(seed)
-    headers = headers_of(n_groups, dec_deg, bands)
+    headers = headers_of(n_groups, dec_deg, bands, model)
     groups = sorted({group for group, _ in headers})
     first, last = (headers[group, bands[0]].ra_deg for group in (groups[0], groups[-1]))
     span = (last - first) % 360.0
@@ -65,7 +66,7 @@ def observed(
         for band in bands:
             header, scale = headers[group, band], np.exp(rng.normal(0.0, scale_scatter))
             way = track(header, ra, dec)
-            seen, thought = way.mean_power(true_power), way.mean_power(AiryBeam().power)
+            seen, thought = way.mean_power(true_power), way.mean_power(beam_model(model).power)
             apparent = flux * (header.freq_hz / 1.4e9) ** alpha * seen * scale
             apparent = apparent + rng.normal(0.0, noise_jy, n_sources)
             wild = rng.random(n_sources) < outliers

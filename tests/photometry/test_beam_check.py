@@ -1,5 +1,7 @@
 """A beam unlike the model, and a pointing that is off, are said; a beam as it should be is not."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,10 +9,12 @@ from beam_measurements import headers_of, observed
 from dsa110_contimg.config.sections_lightcurves import BeamSettings
 from dsa110_contimg.images.fits import write_plane
 from dsa110_contimg.naming import ImageKind, image_file_name, image_stem
-from dsa110_contimg.photometry.beam_check import check_beam, known_fluxes
+from dsa110_contimg.photometry.beam_check import check_beam, findings, known_fluxes
+from dsa110_contimg.photometry.beam_crossings import gather
+from dsa110_contimg.photometry.beam_fit import fit_beam
 from dsa110_contimg.photometry.reference import make_reference
 from dsa110_contimg.telescope.beams import AiryBeam, TaperedBeam
-from dsa110_contimg.telescope.fitted_beams import shaped_power
+from dsa110_contimg.telescope.fitted_beams import FittedBeam, beam_document, shaped_power
 
 SETTINGS = BeamSettings()
 
@@ -70,6 +74,22 @@ def test_an_axis_in_the_west_a_long_beam_and_a_squint_are_found(images):
     assert any("longer than wide" in line and "90 deg" in line for line in long)
     squint = checked(images, moved(north=0.2, lower_north=-0.2), 3).warnings
     assert any("upper half of the band points +0.4" in line and "north" in line for line in squint)
+
+
+def test_a_beam_that_was_fitted_before_is_compared_with_itself(tmp_path):
+    beam = FittedBeam(
+        "beam-0001", AiryBeam(), "airy", ("lower", "upper"), np.array([1.358e9, 1.452e9]),
+        np.array([[0.05, 0.0, 0.0, 0.0, 0.40], [0.07, 0.0, 0.0, 0.0, 0.42]]), 1e-4 * np.eye(10), {},
+    )  # fmt: skip
+    path = str(tmp_path / "beam-0001.json")
+    (tmp_path / "beam-0001.json").write_text(json.dumps(beam_document(beam)))
+    data = gather(*observed(beam.power, model=path, n_groups=10, n_sources=100))
+    fit = fit_beam(data)
+    assert (fit.base, data.model) == ("airy", path)
+    assert findings(fit, path, SETTINGS) == ()
+    assert "north of where it should be" in findings(fit, "airy", SETTINGS)[0]
+    moved_back = gather(*observed(AiryBeam().power, model=path, n_groups=10, n_sources=100))
+    assert "south of where it should be" in findings(fit_beam(moved_back), path, SETTINGS)[0]
 
 
 def test_little_data_is_said_to_be_little(images):
