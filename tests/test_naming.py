@@ -217,9 +217,21 @@ class TestMeasurementSetNames:
 
 
 class TestPartialNames:
-    @given(group_ids, st.from_regex(r"[A-Za-z0-9_.-]+", fullmatch=True) | st.integers(0, 99))
+    attempts = st.from_regex(r"(?![0-9]{2}\.[0-9]-)[A-Za-z0-9_.-]+", fullmatch=True) | st.integers(0, 99)
+
+    @given(group_ids, attempts)
     def test_round_trip(self, gid, attempt):
         assert naming.parse_partial_name(naming.partial_name(gid, attempt)) == (gid, str(attempt))
+
+    @given(whole_times, st.integers(-900, 900), attempts)
+    def test_of_epochs(self, start, tenths, attempt):
+        epoch = naming.epoch_id(start, naming.strip_name(tenths / 10))
+        assert naming.in_paths(epoch) == epoch
+        assert naming.parse_partial_name(naming.partial_name(epoch, attempt)) == (epoch, str(attempt))
+
+    def test_an_attempt_that_looks_like_a_strip(self):
+        with pytest.raises(NamingError):
+            naming.partial_name("2025-10-05T12:30:00", "05.3-1")
 
     def test_as_they_are(self):
         assert naming.partial_name("2025-10-05T12:30:00", 3) == ".partial-20251005T123000-3"
