@@ -62,6 +62,12 @@ def cpu_s() -> float:
     return time.process_time() + sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
 
 
+def peak_memory_gb() -> float:
+    """Give the most memory that this process had (getrusage counts that of the one that started it, too)."""
+    told = Path("/proc/self/status").read_text().split("VmHWM:")[1]
+    return int(told.split()[0]) * 1024 / 1e9
+
+
 def made_rows(sources: np.ndarray, numbers: np.ndarray, rng: np.random.Generator) -> pa.Table:
     """Make up the measurements of all sources in some epochs, by source and time."""
     n_sources, n_epochs = sources.size, numbers.size
@@ -133,7 +139,7 @@ def ask(root: Path, sources: np.ndarray, asked: int, settings: LightcurveSetting
             n = variability_sums(store).num_rows
         with timed("all sources' variability: day by day, compared, with events"):
             find_variables(store, STRIP, settings)
-    peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    peak_gb = peak_memory_gb()
     print(
         f"  {n} sources; peak memory of the process that asked {peak_gb:.2f} GB (queries may use {settings.memory_gb})"
     )
@@ -155,7 +161,7 @@ def grow(root: Path, place: Path, sources: np.ndarray, first: int, n_epochs: int
     month = epoch_month(epoch_id(START + first * SIDEREAL_HOUR, STRIP))
     with timed("join a day to its month, with the strip's ensemble"):
         joined = compact(root, STRIP, month, settings)
-    peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    peak_gb = peak_memory_gb()
     print(f"  {joined.n_rows if joined else 0} rows; peak memory of that process {peak_gb:.2f} GB")
 
 
