@@ -178,6 +178,9 @@ def test_few_sources_are_compared_with_noise():
     assert few.trials == pytest.approx(many.trials, rel=0.5)
     (event,) = find_events(days)
     assert event.source_id == sources(3)[1]
+    (alone,) = find_events(days.choose([1]))
+    assert alone.snr == event.snr
+    assert alone.false_alarms < 1e-6
 
 
 def test_what_errors_do_not_tell_of_is_allowed_for():

@@ -35,6 +35,8 @@ _DRAWN = 1000
 _SEED = 110
 # Logarithms of the fewest and the most independent trials that a search can be.
 _TRIALS = (np.log(3.0), np.log(1e6))
+# Fewer sources than this are no ensemble.
+_ENSEMBLE = 20
 # Quantiles of the sources that are taken for steady.
 _OF_SOURCES = np.array([0.5, 0.75])
 # A source whose mean is not so many times its error has no light curve to speak of.
@@ -260,7 +262,8 @@ def calibrate(found: Search, weight: NDArray[np.float64], bin_d: float) -> Extre
     """Say how the best ratios of sources without events are distributed.
 
     How many independent trials a search is follows from white noise with the weights of the sources; how widely they
-    spread from the middle and the upper quartile of what was found, the larger of the two.
+    spread from the middle and the upper quartile of what was found, the larger of the two. Of a handful of sources
+    any may have an event: then the noise says that, too.
 
     Parameters
     ----------
@@ -286,7 +289,8 @@ def calibrate(found: Search, weight: NDArray[np.float64], bin_d: float) -> Extre
     # The more trials, the nearer are the quartiles to each other.
     log_trials = brentq(lambda log: ratio(log) - np.clip(high / low, ratio(_TRIALS[1]), ratio(_TRIALS[0])), *_TRIALS)
     trials = float(np.exp(log_trials))
-    spread = np.quantile(found.snr[searched], _OF_SOURCES) / ndtri_exp(np.log(_OF_SOURCES) / trials)
+    of_sources = found.snr[searched] if searched.size >= _ENSEMBLE else best[best > 0.0]
+    spread = np.quantile(of_sources, _OF_SOURCES) / ndtri_exp(np.log(_OF_SOURCES) / trials)
     return Extremes(trials, float(spread.max()), int(searched.size))
 
 
