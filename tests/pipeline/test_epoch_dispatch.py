@@ -13,14 +13,12 @@ from dsa110_contimg.pipeline.differences import differences
 from stream_hours import EPOCH, HourStream
 
 BOUNDARIES = [
-    # Where a daemon dies: about to start the job's process, to publish what that made, to rename the manifest, to
-    # record the commit; about to keep what was published, and, kept, to note that.
+    # Where a daemon dies: about to start the job's process, to take in what that made, to rename it, to record that;
+    # with the strip's list grown, about to add the rows to the light curves, and about to note that they are there.
     ("dsa110_contimg.pipeline.attempt", "_start"),
     ("dsa110_contimg.pipeline.epoch_dispatch", "commit_epoch"),
     ("dsa110_contimg.pipeline.commit", "publish"),
-    ("dsa110_contimg.pipeline.commit", "sync_directory"),
     ("dsa110_contimg.ledger.epoch_attempts", "record_epoch"),
-    ("dsa110_contimg.pipeline.epoch", "keep_epoch"),
     ("dsa110_contimg.pipeline.epoch", "add_epoch"),
     ("dsa110_contimg.ledger.ledger:Ledger", "note_kept"),
 ]
