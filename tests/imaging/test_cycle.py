@@ -5,7 +5,7 @@ import pytest
 
 from dsa110_contimg.config.settings import ImageSettings
 from dsa110_contimg.errors import ImagingError, UsageError
-from dsa110_contimg.imaging.cycle import Begun, begin_part, make_image
+from dsa110_contimg.imaging.cycle import begin_part, make_image
 from dsa110_contimg.telescope.beams import AiryBeam
 from sampled_fields import CORE, sampled_field
 
@@ -163,20 +163,6 @@ def test_noise_stays_noise(seed):
         assert imaged.image[row, column] == pytest.approx(
             flux * imaged.pb[row, column], abs=5 * imaged.thermal_jy + 0.01 * flux
         )
-
-
-def test_a_cycle_that_makes_it_worse_is_left_out_and_tried_again(field, seed, noise_free, caplog):
-    """With a PSF that is narrower than the true one, far too much is cleaned."""
-    from_middle = np.hypot(*(np.indices(noise_free.psf.shape) - 160))
-    narrow = np.exp(-((from_middle / 2.0) ** 2)).astype(np.float32)
-    begun = Begun((), noise_free.left.weights, psf=narrow, dirty=noise_free.left.dirty)
-    imaged = image(field, settings_of(major_cycles=1), mask=seed, begun=begun)
-    assert imaged.diverged
-    assert imaged.cycles == ()
-    worse = [record.message for record in caplog.records if "made it worse" in record.message]
-    assert [message.split(" made")[0] for message in worse] == ["major cycle 1", "major cycle 1"]
-    assert not imaged.model.any()
-    assert imaged.residual == pytest.approx(noise_free.left.dirty, abs=1e-6)
 
 
 def test_sub_bands_see_the_spectrum(seed):

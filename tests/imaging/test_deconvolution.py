@@ -156,20 +156,6 @@ def test_what_diverges_is_undone(caplog):
     assert ours.iterations == 0
 
 
-def test_after_a_cycle_that_was_undone_less_is_cleaned_at_once():
-    field = Field(BRIGHT)
-    ours = deconvolver(field)
-    left = []
-    for useful in (True, False):
-        models = np.zeros_like(field.psfs)
-        residuals = field.residuals(models)
-        ours.clean(residuals, models)
-        left.append(np.abs(residuals).max())
-        assert ours.undo() is useful
-        assert not ours.masked
-    assert left[1] > 2 * left[0]
-
-
 @pytest.mark.parametrize("n_pixels", [94, 100, 126])
 def test_any_even_size(n_pixels):
     field = Field([(40, 50, 2.0)], n_pixels=n_pixels)

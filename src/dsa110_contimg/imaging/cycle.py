@@ -161,8 +161,7 @@ def _clean(
     first_peak = max(peak, float(np.abs(models).max()))
     if settings.iterations == 0 or first_peak == 0.0:
         return (), False
-    while len(cycles) < settings.major_cycles:
-        number = len(cycles) + 1
+    for number in range(1, settings.major_cycles + 1):
         began = time.perf_counter()
         kept = residuals.copy(), models.copy()
         another = deconvolver.clean(residuals, models) and number < settings.major_cycles
@@ -185,8 +184,6 @@ def _clean(
             residuals[:], models[:] = kept
             for each, model in zip(left, models, strict=True):
                 each.take_out(model, tolerance)
-            if deconvolver.undo():
-                continue
             return tuple(cycles), True
         cycles.append(cycle)
         peak, noise = new_peak, new_noise

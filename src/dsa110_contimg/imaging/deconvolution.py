@@ -48,12 +48,10 @@ _DEEPEST = 1e-6
 _DIVERGED = 1.2
 _FAR = 2.0
 # Whether it does is looked at after so many iterations.
-_WATCHED = 32000
+_WATCHED = 8000
 # Until it is known where sources are, new ones are not sought below so many times the highest sidelobe of the peak: the
 # PSF is not the same all over the image, and what is wrong with a sidelobe is no source. Some of the peak goes always.
-_ABOVE_SIDELOBES, _LEAST_GAIN = 0.4, 0.8
-# After a major cycle that was undone they are not sought below the whole sidelobe, and this much of the gain is taken.
-_ABOVE_SIDELOBES_CAREFUL, _CAREFUL = 1.2, 0.8
+_ABOVE_SIDELOBES, _LEAST_GAIN = 1.2, 0.8
 # The main lobe is above this level, and reaches so many beams further.
 _LOBE, _SKIRT_BEAMS = 0.35, 1.0
 # What was found before sidelobes were gone stays only if it is so many times the noise.
@@ -121,8 +119,6 @@ class Deconvolver:
         self._seed = mask
         self._sidelobe = _highest_sidelobe(self._joined(self._psfs), self._beam_pixels)
         self._components: NDArray[np.bool_] | None = None
-        self._components_before: NDArray[np.bool_] | None = None
-        self._careful = False
         self._iterations = 0
         self._first_peak = 0.0
 
@@ -135,18 +131,6 @@ class Deconvolver:
     def masked(self) -> bool:
         """Whether it is now known where there are components, which are cleaned deep."""
         return self._components is not None or self._settings.auto_mask is None
-
-    def undo(self) -> bool:
-        """Forget where the last major cycle found components, and clean with more care from now on.
-
-        Returns
-        -------
-        bool
-            Whether that is any use: not if it was done already.
-        """
-        self._components = self._components_before
-        first, self._careful = not self._careful, True
-        return first
 
     def clean(self, residuals: NDArray[np.float32], models: NDArray[np.float32]) -> bool:
         """Move flux from residual images (K, N, N) to models (K, N, N), both in place, for one major cycle.
@@ -168,7 +152,6 @@ class Deconvolver:
         self._first_peak = self._first_peak or peak
         if peak <= _DEEPEST * self._first_peak or self._iterations >= self._settings.iterations:
             return False
-        self._components_before = self._components
         noise = self._noise(residuals)
         thresholds = self._thresholds(noise)
         above = self._above(residuals, thresholds)
@@ -182,8 +165,7 @@ class Deconvolver:
         before, iterations = (residuals.copy(), models.copy()), self._iterations
         high = float(np.max(np.abs(self._joined(residuals)[above])))
         lowest = float(np.percentile(thresholds[above], _LOW_PERCENT))
-        gain = self._settings.major_gain * (_CAREFUL if self._careful else 1.0)
-        for major_gain in (gain, gain / 2):
+        for major_gain in (self._settings.major_gain, self._settings.major_gain / 2):
             limit = (1.0 - major_gain) * high
             limit_of_new = max(limit, self._doubtful_part() * high)
             this_time = self._this_time(thresholds, above, max(limit, lowest))
@@ -203,8 +185,7 @@ class Deconvolver:
         """Part of the highest peak up to which what is new may be its sidelobe; 0 in the second phase."""
         if self.masked or self._settings.multiscale:
             return 0.0
-        times = _ABOVE_SIDELOBES_CAREFUL if self._careful else _ABOVE_SIDELOBES
-        return min(times * self._sidelobe, _LEAST_GAIN)
+        return min(_ABOVE_SIDELOBES * self._sidelobe, _LEAST_GAIN)
 
     def _beside(self, models: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Mark the pixels within half a beam of components, and the seed."""
