@@ -94,6 +94,7 @@ def test_a_light_curve_is_printed_drawn_and_exported(store, tmp_path):
     [
         (("lightcurve", "nobody"), 2, "names no source"),
         (("lightcurve", "12"), 1, "no source with the number 12"),
+        (("lightcurve", "9" * 40), 1, "no source with the number"),
         (("lightcurve", "12", "--kind", "movie"), 2, "no kind 'movie'"),
         (("lightcurve", "12", "--band", "x"), 2, "no band 'x'"),
         (("lightcurve", "12", "--export", "a.doc"), 2, "says no format"),
@@ -107,6 +108,21 @@ def test_what_is_wrong_is_said_in_a_line(store, arguments, status, said):
     assert done.exit_code == status
     assert said in done.output
     assert len(done.output.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("band", ["lower", "full"])
+def test_a_source_of_which_a_band_is_unfit_or_below_zero_is_drawn_all_the_same(tmp_path, band):
+    month = simulate_months({Behaviour.STEADY: 2}, n_days=12, seed=6, flux_jy=(0.1, 1.0))
+    month.flux[band][0] = -0.01
+    if band == "full":
+        month.e_flux[band][0] = np.nan
+    root, plot = tmp_path / "lightcurves", tmp_path / "curve.png"
+    write_store(root, month)
+    number = int(source_id(month.ra_deg, month.dec_deg)[0])
+    done = run("lightcurve", number, "--directory", root, "--plot", plot)
+    assert done.exit_code == 0, done.output
+    with Image.open(plot) as picture:
+        assert picture.size[0] > 700
 
 
 def test_an_empty_store_is_said(tmp_path):

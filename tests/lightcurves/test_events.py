@@ -159,6 +159,20 @@ def test_half_bands_may_begin_on_another_day():
     assert event.lower == pytest.approx(0.4, abs=0.1)
 
 
+def test_half_bands_may_have_ended_before():
+    early = light_curves(dip(60, 7))
+    keep = slice(0, 12)
+    early = early._replace(mjd=early.mjd[keep], **{name: getattr(early, name)[:, keep] for name in early._fields[2:]})
+    full = light_curves(dip(60, 7), seed=4)
+    event = find_events(full, lambda _: (early, early))[0]
+    assert np.isnan([event.lower, event.upper]).all()
+    assert "the lower half of the band has no light curve" in event.reasons
+    size, snr = np.full((1, 1), np.nan), np.full((1, 1), np.nan)
+    some = np.ones((1, 12))
+    slide(some, some, np.hanning(9), np.array([40]), 2, size, snr)
+    assert size[0, 0] == snr[0, 0] == 0.0
+
+
 def test_one_that_flickers_all_the_time_has_no_event():
     rng = np.random.default_rng(8)
     change = np.zeros((60, N_DAYS))

@@ -78,6 +78,19 @@ def test_without_both_halves_the_whole_band_is_wanted(seen):
         gather(half, headers)
 
 
+def test_a_group_may_lack_half_of_the_band(seen):
+    table, headers, known = seen
+    first = min(group for group, _ in headers)
+    less = {key: header for key, header in headers.items() if key != (first, "lower")}
+    rows = table.filter(pc.invert(pc.and_(pc.equal(table["image"], first), pc.equal(table["band"], "lower"))))
+    data = gather(rows, less, known)
+    assert len(data.groups) == 8
+    assert data.end_mjd - data.start_mjd == pytest.approx(8 * GROUP_DAYS)
+    bright = pc.and_(pc.equal(table["band"], "lower"), pc.is_in(table["source_id"], pa.array(data.source_id)))
+    with pytest.raises(BeamFitError, match="lower half"):
+        gather(table.filter(pc.invert(bright)), headers)
+
+
 def test_images_that_do_not_go_together(seen):
     table, headers, _ = seen
     with pytest.raises(BeamFitError, match="no images"):

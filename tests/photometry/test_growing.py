@@ -72,6 +72,13 @@ def test_two_that_are_one_are_said_to_be_and_the_older_stays():
     assert grown_by(grown.reference, [1.0], error=5.0).association.relation == ("one-to-one",)
 
 
+def test_two_epochs_that_merge_the_same_pair_agree_which_stays():
+    before = list_at([0.0, 20.0], error=5.0)
+    first, second = (grown_by(before, [east], error=5.0).reference for east in (9.0, 11.0))
+    both = adopt(adopt(before, first, BEAM), second, BEAM)
+    assert np.count_nonzero(both.same_as == 0) == 1
+
+
 def test_neighbours_that_are_two_stay_two():
     before = list_at([0.0, 45.0], error=8.0)
     grown = grown_by(before, [20.0], error=8.0)

@@ -102,15 +102,12 @@ def _report(settings: "Settings", found: "Found", rows: "pa.Table", band: str) -
 
 
 def _days(settings: "Settings", found: "Found", rows: "pa.Table", band: str) -> Any:
-    import numpy as np
     import pyarrow.compute as pc
 
     from dsa110_contimg.lightcurves.variables import half_days
 
     one = rows.filter(pc.equal(rows["band"].cast("string"), band))
-    return half_days(one, settings.lightcurves.bin_days, dict.fromkeys(found.also, found.source_id))._replace(
-        source_id=np.array([found.source_id])[: min(1, one.num_rows)]
-    )
+    return half_days(one, settings.lightcurves.bin_days, dict.fromkeys(found.also, found.source_id))
 
 
 def _draw(settings: "Settings", found: "Found", rows: "pa.Table", plot: Path, band: str) -> None:

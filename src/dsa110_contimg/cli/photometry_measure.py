@@ -118,20 +118,22 @@ def _list_of(session: Session, directory: Path, *, needed: bool) -> "Reference |
     from dsa110_contimg.photometry.reference import read_reference
 
     try:
-        return read_reference(session.settings.lightcurves_directory, _strip_of(directory))
+        lightcurves = session.settings.lightcurves_directory
+        return read_reference(lightcurves, _strip_of(directory, lightcurves))
     except NoReferenceListError:
         if needed:
             raise
         return None
 
 
-def _strip_of(directory: Path) -> str:
+def _strip_of(directory: Path, lightcurves: Path) -> str:
     """Say which strip images are of: as an epoch is named, or by their pointing."""
     from dsa110_contimg.errors import NamingError, UsageError
     from dsa110_contimg.mosaic.epochs import strip_of
     from dsa110_contimg.mosaic.inputs import find_inputs
     from dsa110_contimg.naming import mosaic_record_name, parse_epoch_directory_name, parse_epoch_id, parse_mosaic_name
     from dsa110_contimg.photometry.forced_images import images_of_record
+    from dsa110_contimg.photometry.reference import strips_with_lists
     from dsa110_contimg.telescope.band import HEADER_SITE
 
     try:
@@ -146,7 +148,7 @@ def _strip_of(directory: Path) -> str:
         inputs = find_inputs([image for image, _ in images_of_record(record)])
     if not inputs:
         raise UsageError("has no images", path=directory, remedy="Name *-images, *-epoch or *-mosaic directories.")
-    return strip_of(inputs, HEADER_SITE)
+    return strip_of(inputs, HEADER_SITE, strips_with_lists(lightcurves))
 
 
 def _write(output: Path, table: "pa.Table", *, replace: bool) -> None:

@@ -52,7 +52,9 @@ def collect(
         )
     aside = store.set_aside_damaged(root) if rebuild and not dry_run else []
     wanted = store.outdated(root, epochs)
-    missing = [epoch for epoch in store.stored_epochs(root) if epoch not in epochs]
+    # Listed again, and afterwards: what the stream has published since is in both, and is not withdrawn.
+    stored, there = store.stored_epochs(root), store.find_epochs(places)
+    missing = [epoch for epoch in stored if epoch not in there]
     joined: list[Joined] = []
     if not dry_run:
         console = session.console

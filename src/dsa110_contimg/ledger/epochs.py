@@ -59,9 +59,10 @@ class Epochs(Connected):
             return [NewImages(*row) for row in connection.execute(query)]
 
     def epoch_strips(self) -> dict[str, str]:
-        """Give the strip of every epoch, by its id."""
+        """Give the strip of every epoch, by its id; those that were seen first come first."""
+        query = sa.select(_epochs.id, _epochs.strip).order_by(_epochs.first_seen_utc, _epochs.id)
         with self.reading() as connection:
-            return {row.id: row.strip for row in connection.execute(sa.select(_epochs.id, _epochs.strip))}
+            return {row.id: row.strip for row in connection.execute(query)}
 
     def note_epochs(self, epochs: Iterable[EpochSeen], *, now: datetime | None = None) -> None:
         """Note that there are epochs; those that are known stay as they are."""

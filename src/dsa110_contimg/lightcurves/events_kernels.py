@@ -66,7 +66,10 @@ def slide(
     for source in range(n_sources):
         for k in range(centres.size):
             centre = centres[k]
+            size[source, k], snr[source, k] = 0.0, 0.0
             first, last = max(0, centre - half), min(n_days - 1, centre + half)
+            if first > last:  # all of it is before or after the light curve
+                continue
             begin, end = first - centre + half, last - centre + half + 1
             w, ws, wss, wx, wxs, inside, outside = _sums(
                 weight[source, first : last + 1],
@@ -74,7 +77,6 @@ def slide(
                 template[begin:end],
                 inner[begin:end],
             )
-            size[source, k], snr[source, k] = 0.0, 0.0
             if inside >= least_days and outside >= 2 * least_days:
                 information = wss - ws * ws / w
                 if information > 0.0:

@@ -123,7 +123,7 @@ def merged_in(root: Path, strip: str) -> dict[int, int]:
 def _where(asked: str, wanted: tuple[float, float] | None, radius_arcsec: float) -> str:
     """Say which numbers are looked at: as they begin with right ascension, few parts of the files have to be read."""
     if wanted is None:
-        return f"source_id = {int(asked)}"
+        return f"source_id = {int(asked)}" if int(asked) < 2**63 else "false"
     ra, dec = wanted
     reach = radius_arcsec / 3600.0 / max(np.cos(np.radians(dec)), 1e-6) * 1.01 + 1e-3
     if reach >= _WHOLE_DEG:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from dsa110_contimg.config.settings import LightcurveSettings
 
+_LOOKS = 5  # a file that is listed may be joined with others before it is read
 WITHDRAWN = ""
 """In place of a checksum: the epoch was taken out of the store."""
 
@@ -125,9 +126,20 @@ def stored_epochs(root: Path, strip: str | None = None) -> dict[str, str]:
     """
     known: dict[str, str] = {}
     for name in strips(root) if strip is None else [strip]:
-        for month in months(root, name):
-            known.update(epochs_of(month))
+        known.update(_epochs_of_strip(root, name))
     return {epoch: checksum for epoch, checksum in sorted(known.items()) if checksum != WITHDRAWN}
+
+
+def _epochs_of_strip(root: Path, strip: str) -> dict[str, str]:
+    """Read what epochs the files of a strip have; what is joined meanwhile is looked for again."""
+    left = _LOOKS
+    while True:
+        left -= 1
+        try:
+            return {epoch: checksum for month in months(root, strip) for epoch, checksum in epochs_of(month).items()}
+        except FileNotFoundError:
+            if not left:
+                raise
 
 
 def find_epochs(directories: Iterable[Path]) -> dict[str, Path]:

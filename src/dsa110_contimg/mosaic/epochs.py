@@ -104,9 +104,13 @@ def strip_of(inputs: Sequence[Input], site: Site, known: Iterable[str] = ()) -> 
         ]
         for one in inputs
     ]
-    dec = float(np.median(decs))
-    near = [strip for strip in known if abs(strip_dec(strip) - dec) <= STRIP_DEG]
-    return min(near, key=lambda strip: abs(strip_dec(strip) - dec)) if near else strip_name(dec)
+    return strip_at(float(np.median(decs)), known)
+
+
+def strip_at(dec_deg: float, known: Iterable[str] = ()) -> str:
+    """Name the strip of an apparent declination [deg]; see `strip_of`."""
+    near = [strip for strip in known if abs(strip_dec(strip) - dec_deg) <= STRIP_DEG]
+    return min(near, key=lambda strip: abs(strip_dec(strip) - dec_deg)) if near else strip_name(dec_deg)
 
 
 def common_epoch(inputs: Sequence[Input], longitude_deg: float) -> Epoch:

@@ -157,5 +157,5 @@ def _images_of(path: Path) -> list[Path]:
 def _verdict(path: Path) -> str:
     try:
         return str(json.loads(path.read_text())["verdict"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return ""

@@ -197,8 +197,8 @@ def gather(
         groups,
         model,
         pointing,
-        min(headers[group, bands[0]].start_mjd for group in groups),
-        max(headers[group, bands[0]].end_mjd for group in groups),
+        min(header.start_mjd for (group, _), header in headers.items() if group in groups),
+        max(header.end_mjd for (group, _), header in headers.items() if group in groups),
     )
 
 
@@ -219,6 +219,8 @@ def _crossings(
             way = track(headers[group, band], *position_of(columns["source_id"][here]))
             ways.append(way._replace(freq_hz=np.broadcast_to(way.freq_hz, (here.size, way.freq_hz.size))))
             rows.append(here)
+    if not rows:
+        raise BeamFitError(f"no bright source was measured in the {band} half of the band", remedy="Take more groups.")
     index = np.concatenate(rows)
     joined = ways[0]._replace(
         x=np.concatenate([way.x for way in ways]),

@@ -187,7 +187,8 @@ def measure(
         "chi2": found.chi2,
         "neighbours": neighbours,
     }
-    columns |= _fluxes(found.peak / pb, found.error * rms / pb, settings)
+    seen = np.where(pb > 0.0, pb, np.nan)
+    columns |= _fluxes(found.peak / seen, found.error * rms / seen, settings)
     relative = 0.0 if beam_error is None else error_at(beam_error, header, pixels.shape, place)
     columns["e_beam"] = np.abs(columns["flux"]) * relative
     columns["e_corrected"] = np.sqrt(columns["e_flux"] ** 2 + columns["e_beam"] ** 2 + columns["e_calibration"] ** 2)

@@ -284,7 +284,7 @@ def verdict_of(path: Path) -> str:
     """Say what an image was judged: good, usable or bad; nothing where it was not."""
     try:
         return str(json.loads(path.read_text())["verdict"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 

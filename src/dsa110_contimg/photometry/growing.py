@@ -184,7 +184,8 @@ def _merged(measured: ReferenceList, who: Association, apart_arcsec: float) -> d
         sky = SkyIndex(measured.ra_deg[list(rivals)], measured.dec_deg[list(rivals)])
         near = sky.within(measured.ra_deg[winner], measured.dec_deg[winner], apart_arcsec / 3600.0)
         family = [winner, *(rivals[k] for k in near.tolist())]
-        oldest = min(family, key=lambda k: (str(measured.since[k]), family.index(k)))
+        # One order for all: two epochs of the same list that merge the same pair never do it in opposite ways.
+        oldest = min(family, key=lambda k: (str(measured.since[k]), int(measured.source_id[k])))
         for member in family:
             if member != oldest:
                 said.setdefault(int(measured.source_id[member]), int(measured.source_id[oldest]))

@@ -13,8 +13,9 @@ from dsa110_contimg.catalogue.spectra import REFERENCE_HZ
 from dsa110_contimg.catalogue.strips import reference_around
 from dsa110_contimg.errors import NamingError, UsageError
 from dsa110_contimg.imaging.products import versions
+from dsa110_contimg.mosaic.epochs import strip_at
 from dsa110_contimg.mosaic.inputs import find_inputs
-from dsa110_contimg.naming import MEASUREMENTS_NAME, epoch_record_name, parse_epoch_directory_name, strip_name
+from dsa110_contimg.naming import MEASUREMENTS_NAME, epoch_record_name, parse_epoch_directory_name
 from dsa110_contimg.photometry.beam_check import findings, known_fluxes, worst_flux
 from dsa110_contimg.photometry.beam_crossings import Known, band_headers, gather
 from dsa110_contimg.photometry.beam_fit import fit_beam, fitted_beam
@@ -22,7 +23,7 @@ from dsa110_contimg.photometry.beam_keeping import keep_beam
 from dsa110_contimg.photometry.beam_samples import pointing_dec_deg
 from dsa110_contimg.photometry.forced_images import images_of_record, measure_group, read_measurements, together
 from dsa110_contimg.photometry.measurements import position_of
-from dsa110_contimg.photometry.reference import current_reference, make_reference
+from dsa110_contimg.photometry.reference import current_reference, make_reference, strips_with_lists
 from dsa110_contimg.qa.beam_figure import draw_beam
 from dsa110_contimg.telescope.fitted_beams import Shape
 
@@ -114,7 +115,7 @@ def fit_from(
     chosen = catalogue or settings.catalogue.reference
     outer = None if chosen is None else _around(chosen, settings.catalogue.directory, list(headers.values()))
     first = next(iter(headers.values()))
-    strip = strip_name(pointing_dec_deg(first))
+    strip = strip_at(pointing_dec_deg(first), strips_with_lists(settings.lightcurves_directory))
     listed = current_reference(settings.lightcurves_directory, strip) if outer is None else _listed(strip, outer)
     if todo and not len(listed.source_id):
         raise UsageError(

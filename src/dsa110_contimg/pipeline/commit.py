@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsa110_contimg.errors import ContimgError, OutputError, StaleAttemptError
+from dsa110_contimg.errors import ContimgError, LedgerPlaceError, OutputError, StaleAttemptError
 from dsa110_contimg.ledger.records import Product, Stage
 from dsa110_contimg.naming import in_paths, partial_name
 from dsa110_contimg.pipeline.calibration_records import register_made
@@ -149,6 +149,8 @@ def _conclude(ledger: Ledger, attempt: Attempt, output: Path) -> None:
             state = commit(ledger, attempt, manifest, output)
             log.info("%s: published, as the last daemon was about to (%s)", attempt.group_id, state.value)
             return
+    except LedgerPlaceError:
+        raise  # what is in its place is recorded when the ledger can be written again
     except (OSError, KeyError, TypeError, ValueError, ContimgError) as error:
         log.debug("%s: %s", partial, error)
     ledger.end_attempt(attempt.id, None, "interrupted: the daemon died")

@@ -10,7 +10,7 @@ import logging
 import shutil
 from typing import TYPE_CHECKING
 
-from dsa110_contimg.errors import ContimgError, StaleAttemptError
+from dsa110_contimg.errors import ContimgError, LedgerPlaceError, StaleAttemptError
 from dsa110_contimg.ledger.epoch_attempts import EpochCommit
 from dsa110_contimg.ledger.records import Product, Stage
 from dsa110_contimg.naming import partial_name
@@ -64,6 +64,8 @@ def recover_epochs(ledger: Ledger, output: Path) -> None:
                 state = commit_epoch(ledger, attempt, manifest, output)
                 log.info("%s: published, as the last daemon was about to (%s)", attempt.group_id, state.value)
                 continue
+        except LedgerPlaceError:
+            raise  # what is in its place is recorded when the ledger can be written again
         except (OSError, KeyError, TypeError, ValueError, ContimgError) as error:
             log.debug("%s: %s", partial, error)
         ledger.end_epoch_attempt(attempt.id, None, "interrupted: the daemon died")

@@ -210,7 +210,12 @@ class EpochDispatcher:
 def strips_below(lightcurves: Path) -> list[str]:
     """List the strips that have light curves: a ledger may be younger than they."""
     found = []
-    for place in lightcurves.iterdir() if lightcurves.is_dir() else ():
+    try:
+        places = sorted(lightcurves.iterdir()) if lightcurves.is_dir() else []
+    except OSError as error:
+        log.warning("%s: its strips cannot be listed: %s", lightcurves, error.strerror or error)
+        places = []
+    for place in places:
         try:
             strip_dec(place.name)
         except NamingError:

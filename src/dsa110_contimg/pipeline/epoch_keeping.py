@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _AGAIN_S = 300.0
-_STOP_S = 5.0
+_STOP_S = 2.0
 
 
 class EpochKeeper:
@@ -43,6 +43,7 @@ class EpochKeeper:
         self._keep = keep
         self._tidy = tidy
         self._failed: dict[str, float] = {}  # epochs that could not be kept, and when
+        self._said: dict[str, str] = {}  # and why
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=lambda: None)
 
@@ -84,6 +85,10 @@ class EpochKeeper:
     def _say(self, epoch: Epoch, error: Exception) -> None:
         self._failed[epoch.id] = time.monotonic()
         said = message_of(error)
+        if self._said.get(epoch.id) == said:
+            log.warning("%s: still is not part of the light curves: %s", epoch.id, said)
+            return
+        self._said[epoch.id] = said
         log.error("%s: is not part of the light curves yet: %s", epoch.id, said, exc_info=error)
         try:
             self._ledger.record_event("unkept", said, epoch.id)

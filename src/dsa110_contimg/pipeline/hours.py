@@ -37,7 +37,7 @@ HOUR_D = SIDEREAL_DAY / 24.0
 SAME_STRIP_DEG = 0.25
 """Groups that point so near to a strip belong to it: half of what a header may be off by."""
 _PASSED_S = 60.0
-_MOST_LOOKS = 20
+_MOST_LOOKS = 100
 _NEWEST = 4
 
 
@@ -103,17 +103,26 @@ def judge(epoch: Epoch, groups: Sequence[EpochGroup], now: datetime, rules: Rule
         return Next.WAIT if pause or not settled else Next.MAKE
     if epoch.given_up and epoch.tried == inputs:
         return Next.NOTHING
-    if epoch.published_utc is not None and not _is_outdated(epoch, inputs):
+    if epoch.published_utc is not None and not is_outdated(epoch, inputs):
         return Next.NOTHING
     if pause or not settled or now < _closes(epoch, groups, rules.wait_s, passed=passed):
         return Next.WAIT
     return Next.MAKE if len(inputs) >= rules.least_images else Next.THIN
 
 
-def _is_outdated(epoch: Epoch, inputs: dict[str, str]) -> bool:
+def is_outdated(epoch: Epoch, inputs: dict[str, str]) -> bool:
     """Whether there are other images now, and none of those that went in is gone: with fewer it would be worse."""
     changed = any(epoch.inputs.get(group) != checksum for group, checksum in inputs.items())
     return changed and epoch.retired_utc is None and not set(epoch.inputs) - set(inputs)
+
+
+def will_be_made(epoch: Epoch, inputs: dict[str, str]) -> bool:
+    """Whether an epoch will be made, or made again, of these images unless they change."""
+    if epoch.again or epoch.current_attempt is not None:
+        return True
+    if epoch.retired_utc is not None or (epoch.given_up and epoch.tried == inputs):
+        return False
+    return epoch.published_utc is None or is_outdated(epoch, inputs)
 
 
 def _closes(epoch: Epoch, groups: Sequence[EpochGroup], wait_s: float, *, passed: bool) -> datetime:
@@ -149,7 +158,7 @@ class Hours:
     def __post_init__(self) -> None:
         known = self.ledger.epoch_strips()
         self._known = set(known)
-        self.strips = sorted({*self.strips, *known.values()})
+        self.strips = list(dict.fromkeys([*known.values(), *sorted(self.strips)]))
 
     def all_done(self) -> bool:
         """Whether there is no epoch about which something will be done if no group changes any more."""
@@ -179,9 +188,9 @@ class Hours:
         return [EpochSeen(name, strip, mjd_of(start), mjd_of(end))]
 
     def _strip_of(self, dec_deg: float) -> str:
-        """Name the strip of a pointing: the nearest that there is, or a new one."""
-        near = min(self.strips, key=lambda strip: abs(strip_dec(strip) - dec_deg), default=None)
-        if near is not None and abs(strip_dec(near) - dec_deg) <= SAME_STRIP_DEG:
+        """Name the strip of a pointing: the first that was near enough, so that it stays the same; or a new one."""
+        near = next((strip for strip in self.strips if is_near(strip, dec_deg)), None)
+        if near is not None:
             return near
         self.strips.append(strip_name(dec_deg))
         return self.strips[-1]
@@ -189,7 +198,12 @@ class Hours:
     def groups(self, epoch: Epoch) -> list[EpochGroup]:
         """List the groups that overlap an epoch's hour and are of its strip, or may turn out to be."""
         found = self.ledger.epoch_groups(epoch.start_mjd - GROUP_D, epoch.end_mjd)
-        return [group for group in found if group.dec_deg is None or self._strip_of(group.dec_deg) == epoch.strip]
+        # Of a group without images it may not be known yet where it points; it is waited for.
+        return [
+            group
+            for group in found
+            if (group.images is None if group.dec_deg is None else self._strip_of(group.dec_deg) == epoch.strip)
+        ]
 
     def due(self, now: datetime, busy: Collection[str] = ()) -> Due | None:
         """Find an epoch to make; the newest hours first, and of the others some each time, in turn.
@@ -218,6 +232,11 @@ class Hours:
             if what is Next.MAKE:
                 return Due(epoch, tuple(group for group in groups if group.images is not None))
         return None
+
+
+def is_near(strip: str, dec_deg: float) -> bool:
+    """Whether a pointing may belong to a strip."""
+    return abs(strip_dec(strip) - dec_deg) <= SAME_STRIP_DEG
 
 
 def too_few(n_images: int, least_images: int) -> str:

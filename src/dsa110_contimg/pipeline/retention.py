@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dsa110_contimg.errors import ContimgError, RetentionError
-from dsa110_contimg.ledger.epoch_states import EpochState
 from dsa110_contimg.pipeline.calibration_records import FLAG_VERSIONS
-from dsa110_contimg.pipeline.hours import GROUP_D
+from dsa110_contimg.pipeline.hours import GROUP_D, inputs_of, is_near, will_be_made
 from dsa110_contimg.pipeline.retention_copies import N_COPIES, Copies, find_copies, verify
 from dsa110_contimg.storage.files import sync_directory
 from dsa110_contimg.storage.publish import partial_directory
@@ -39,6 +39,7 @@ PLAN_LASTS = timedelta(hours=24)
 """A plan that is older has to be made anew."""
 _WITH = {FLAG_VERSIONS: "ms"}
 _WHO = "retention"
+_ALWAYS_MJD = (0.0, 1e6)
 
 
 class Item(NamedTuple):
@@ -127,13 +128,18 @@ def make_plan(
 
 
 def _wanted_by_epochs(ledger: Ledger) -> set[Path]:
-    """Name the images of hours that are to be made yet."""
-    return {
-        group.images
-        for epoch in ledger.epochs([EpochState.OPEN, EpochState.RUNNING])
-        for group in ledger.epoch_groups(epoch.start_mjd - GROUP_D, epoch.end_mjd)
-        if group.images is not None
-    }
+    """Name the images of hours that are to be made yet, or again."""
+    groups = [group for group in ledger.epoch_groups(*_ALWAYS_MJD) if group.images is not None]
+    starts = [group.start_mjd for group in groups]
+    wanted: set[Path] = set()
+    for epoch in ledger.epochs():
+        first, end = bisect_left(starts, epoch.start_mjd - GROUP_D), bisect_left(starts, epoch.end_mjd)
+        hour = groups[first:end]
+        its = [group for group in hour if group.dec_deg is not None and is_near(epoch.strip, group.dec_deg)]
+        if will_be_made(epoch, inputs_of(its)):
+            unknown = [group for group in hour if group.dec_deg is None]
+            wanted |= {group.images for group in (*its, *unknown) if group.images is not None}
+    return wanted
 
 
 def _plan_kind(
@@ -257,6 +263,8 @@ def carry_out(
         Is told of each item that is done with.
     """
     items = [item for plan in plans for item in plan.items if planned.issuperset(item.paths)]
+    # Comparing subband files takes hours, in which what the plan says of products may become untrue.
+    items.sort(key=lambda item: item.kind == "raw")
     copies = find_copies(settings.raw_copies, incoming) if any(item.kind == "raw" for item in items) else None
     done = []
     for item in items:
@@ -309,6 +317,8 @@ def _remove_products(ledger: Ledger, item: Item, output: Path) -> int:
         locks = find_locks(path) if path.is_dir() else []
         if locks:
             raise RetentionError(f"is in use by {locks[0].holder}", path=path, remedy="Try again when that has ended.")
+    if item.kind == "epochs" and item.group_id not in {one.group_id for one in ledger.held_epochs()}:
+        raise RetentionError("is being made again", path=item.paths[0], remedy="Plan again when that has ended.")
     with partial_directory(output, item.group_id) as away:
         for path in there:
             path.rename(away / path.name)

@@ -99,7 +99,8 @@ def light_curve_figure(
             _curve(below, rows, band, np.nan)
         below.axhline(1.0, color=SOFT, lw=0.8, ls="--", zorder=1)
         below.set_ylabel("over its mean", color=SOFT)
-        below.legend(loc="lower left", ncols=2, fontsize=8, frameon=False, labelcolor=SOFT)
+        if below.get_legend_handles_labels()[0]:
+            below.legend(loc="lower left", ncols=2, fontsize=8, frameon=False, labelcolor=SOFT)
         above.tick_params(labelbottom=False)
         axes.append(below)
     for each in axes:
@@ -170,13 +171,13 @@ def _curve(axes: Axes, rows: pa.Table, band: str, over: float) -> float:
     mjd, flux, error, limit = (
         rows[name].to_numpy()[one] for name in ("mjd", "corrected", "e_corrected", "upper_limit")
     )
-    flags = rows["flags"].to_numpy()[one]
+    flags, limit = rows["flags"].to_numpy()[one], limit * rows["scale"].to_numpy()[one]
     use = (flags & int(_UNUSABLE)) == 0
     good = use & np.isfinite(flux) & (error > 0.0)
     weight = 1.0 / error[good].astype(np.float64) ** 2
     mean = float((weight * flux[good]).sum() / weight.sum()) if good.any() else np.nan
     unit = over if np.isfinite(over) else mean
-    if not np.isfinite(unit):
+    if not unit > 0.0:  # there is none, or what is not detected has no mean to be compared with
         return mean
     style: dict[str, Any] = {"fmt": "o", "ms": 3.2, "lw": 0.0, "elinewidth": 0.8, "color": colour}
     axes.errorbar(mjd[use], flux[use] / unit, error[use] / unit, label=label, zorder=3, **style)
