@@ -12,6 +12,7 @@ from dsa110_contimg.mosaic.epochs import (
     Epoch,
     common_epoch,
     epoch_at,
+    epoch_of,
     epoch_start,
     epochs_of,
     in_epoch,
@@ -118,3 +119,11 @@ def test_windows_slide_and_leave_nothing_out():
     assert {id(one) for some in found for one in some} == {id(one) for one in gap}
     assert len(list(windows(groups, 24.0, 24.0))) == 1
     assert list(windows([], 1.0, 1.0)) == []
+
+
+def test_of_the_hours_that_a_group_overlaps_one_has_its_middle():
+    groups = [group_at(60953.5 + k * GROUP_DAYS) for k in range(40)]
+    hours = [epoch_of(one, LONGITUDE).number for one in groups]
+    assert hours == sorted(hours)
+    assert all(Epoch(hour) in epochs_of(one, LONGITUDE) for hour, one in zip(hours, groups, strict=True))
+    assert all(11 <= hours.count(hour) <= 12 for hour in set(hours) - {hours[0], hours[-1]})

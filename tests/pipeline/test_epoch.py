@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,13 +11,19 @@ from astropy.io import fits
 from dsa110_contimg.config.settings import Settings
 from dsa110_contimg.errors import MosaicError, NamingError, NoReferenceListError, UnreadableFileError
 from dsa110_contimg.lightcurves.store import stored_epochs
+from dsa110_contimg.mosaic.epochs import Epoch as Hour
+from dsa110_contimg.mosaic.epochs import epoch_of, epoch_start
+from dsa110_contimg.mosaic.inputs import Input
+from dsa110_contimg.mosaic.plane import Plane
+from dsa110_contimg.naming import epoch_id
 from dsa110_contimg.photometry.forced_images import read_measurements
 from dsa110_contimg.photometry.found import read_found
 from dsa110_contimg.photometry.measurements import Flag, position_of
 from dsa110_contimg.photometry.records import read_catalogue
 from dsa110_contimg.photometry.reference import read_list, read_reference, reference_path, versions
-from dsa110_contimg.pipeline.epoch import keep_epoch, make_epoch, read_epoch_record
-from restored_image import Source
+from dsa110_contimg.pipeline.epoch import is_measured_with, keep_epoch, make_epoch, read_epoch_record
+from dsa110_contimg.telescope.band import HEADER_SITE
+from restored_image import Source, header_of
 from strip_images import make_strip
 
 STRIP = "+54.5"
@@ -220,3 +227,14 @@ def test_what_is_no_record_is_said(tmp_path, harm):
         keep_epoch(directory, tmp_path, SETTINGS)
     with pytest.raises(NamingError):
         read_epoch_record(tmp_path)
+
+
+def test_a_group_at_the_end_of_an_hour_is_measured_once():
+    centre = header_of(64, 15.0 * 8.99, 54.57)._replace(start_mjd=60953.5, middle_mjd=60953.502, end_mjd=60953.504)
+    plane = Plane(centre.ra_deg, centre.dec_deg, centre.cell_deg, 64, 64)
+    one = Input("2025-10-05T12:00:00", Path("a"), Path("b"), centre, plane, "good")
+    hour = epoch_of(one, HEADER_SITE.longitude_deg).number
+    its, after = (epoch_id(epoch_start(Hour(hour + k), HEADER_SITE.longitude_deg), STRIP) for k in (0, 1))
+    assert is_measured_with(its, one)
+    assert not is_measured_with(after, one)
+    assert is_measured_with(FIRST, one)  # an epoch of any time, by hand

@@ -68,9 +68,7 @@ def epoch_at(mjd: float, longitude_deg: float) -> Epoch:
 
 def epochs_of(one: Input, longitude_deg: float) -> list[Epoch]:
     """Name the epochs that an image overlaps: one, or two if it spans a full hour."""
-    middle = turned_hours(one.header.middle_mjd, longitude_deg)
-    # The image is where its phase centre is: the whole turns are from the clock, the rest from the sky.
-    middle = one.plane.ra_deg / 15.0 + 24.0 * round((middle - one.plane.ra_deg / 15.0) / 24.0)
+    middle = _middle_hours(one, longitude_deg)
     half = 12.0 * (one.header.end_mjd - one.header.start_mjd) / SIDEREAL_DAY
     first, last = int(np.floor(middle - half)), int(np.floor(middle + half))
     return [Epoch(number) for number in range(first, last + 1)]
@@ -132,6 +130,17 @@ def common_epoch(inputs: Sequence[Input], longitude_deg: float) -> Epoch:
 def name_epoch(inputs: Sequence[Input], epoch: Epoch, site: Site, known: Iterable[str] = ()) -> str:
     """Give the id of an epoch, of a strip that the images tell; see `strip_of`."""
     return epoch_id(epoch_start(epoch, site.longitude_deg), strip_of(inputs, site, known))
+
+
+def epoch_of(one: Input, longitude_deg: float) -> Epoch:
+    """Name the epoch in which the middle of an image is."""
+    return Epoch(int(np.floor(_middle_hours(one, longitude_deg))))
+
+
+def _middle_hours(one: Input, longitude_deg: float) -> float:
+    """Hours that the sky has turned until the middle of an image: whole turns by the clock, the rest by the sky."""
+    ra_hours = one.plane.ra_deg / 15.0
+    return ra_hours + 24.0 * round((turned_hours(one.header.middle_mjd, longitude_deg) - ra_hours) / 24.0)
 
 
 def in_epoch(inputs: Sequence[Input], epoch: Epoch, longitude_deg: float) -> list[Input]:

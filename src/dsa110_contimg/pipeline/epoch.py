@@ -15,6 +15,8 @@ from dsa110_contimg.calibration.grading import Verdict
 from dsa110_contimg.errors import MosaicError, UnreadableFileError
 from dsa110_contimg.lightcurves.scaling import scale_measurements
 from dsa110_contimg.lightcurves.store import add_epoch
+from dsa110_contimg.mosaic.epochs import Epoch as Hour
+from dsa110_contimg.mosaic.epochs import epoch_of, epoch_start
 from dsa110_contimg.mosaic.inputs import find_inputs, read_input, require_alike
 from dsa110_contimg.mosaic.joining import join
 from dsa110_contimg.mosaic.products import mosaic_facts, write_mosaic_planes
@@ -55,6 +57,7 @@ from dsa110_contimg.qa.epoch_gates import judge_epoch
 from dsa110_contimg.qa.pictures import save_png
 from dsa110_contimg.qa.preview import Seen, preview_figure
 from dsa110_contimg.storage.files import output_errors
+from dsa110_contimg.telescope.band import HEADER_SITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -345,16 +348,30 @@ def _measure(
     *,
     bad: bool,
 ) -> pa.Table:
-    """Measure the list on the mosaics, and on each group's images, be they bad or not."""
+    """Measure the list on the mosaics, and on the images of groups, be they bad or not.
+
+    A group at the end of the hour is joined in two epochs, and measured where its middle is: once.
+    """
     headers = {one.group: one.header for one in inputs}
     used = [(headers[one["group"]], one["noise_jy"]) for one in joint["inputs"]]
     version, beam_error = beam_of([header for header, _ in used], [noise for _, noise in used])
     listed, how = alive(reference), settings.photometry
     tables = [
         measure_epoch(directory, epoch, listed, how, beam_version=version, beam_error=beam_error, bad_epoch=bad),
-        *(measure_group(one.image.parent, listed, how, epoch, bad_epoch=bad) for one in inputs),
+        *(
+            measure_group(one.image.parent, listed, how, epoch, bad_epoch=bad)
+            for one in inputs
+            if is_measured_with(epoch, one)
+        ),
     ]
     return together(tables)
+
+
+def is_measured_with(epoch: str, one: Input) -> bool:
+    """Whether an image is measured with an epoch: its middle is not in the hour before or after."""
+    middle = epoch_of(one, HEADER_SITE.longitude_deg)
+    beside = (epoch_start(Hour(middle.number + k), HEADER_SITE.longitude_deg) for k in (-1, 1))
+    return parse_epoch_id(epoch).start not in beside
 
 
 def _draw(epoch: str, directory: Path, found: MosaicSources, quality: EpochQuality) -> None:
