@@ -31,7 +31,7 @@ def test_images_of_our_own_are_joined_to_the_true_sky(bench, tmp_path):
         per_deg2=0.35,
         fluxes_jy=(0.05, 0.5),
         antennas=STATIONS,
-        image={"size": 360, "cell_arcsec": 40.0, "half_bands": False},
+        image={"size": 600, "cell_arcsec": 24.0, "half_bands": False},
     )
     sky, images, _ = bench.make_images(tmp_path, plan)
     compared = bench.compare(sky, images, tmp_path)

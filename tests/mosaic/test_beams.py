@@ -52,3 +52,19 @@ def test_the_common_beam_holds_all_and_is_no_larger_than_need_be():
         assert np.linalg.eigvalsh(covariance(found, CELL_DEG) - covariance(beam, CELL_DEG)).min() > -1e-6
     assert found.major_deg * found.minor_deg < 1.2 * SMALL.major_deg * SMALL.minor_deg
     assert common_beam([SMALL, SMALL]) == SMALL
+
+
+@pytest.mark.parametrize(
+    "widths",
+    [
+        [(0.033346, 0.030543, 31.921268), (0.033344, 0.030506, 31.084785), (0.033464, 0.030642, 27.888794)],
+        [(0.033207, 0.030498, 30.123978), (0.033101, 0.030535, 26.262267), (0.03326, 0.030506, 29.0511)],
+    ],
+)
+def test_beams_that_are_nearly_the_same_have_a_common_one(widths):
+    beams = [RestoringBeam(*each) for each in widths]
+    found = common_beam(beams)
+    for beam in beams:
+        assert np.linalg.eigvalsh(covariance(found, CELL_DEG) - covariance(beam, CELL_DEG)).min() > -1e-6
+    assert found.major_deg * found.minor_deg < 1.02 * max(beam.major_deg * beam.minor_deg for beam in beams)
+    assert abs(found.pa_deg - 30.0) < 10.0

@@ -21,15 +21,10 @@ _SAME = 1e-4
 
 
 def common_beam(beams: Sequence[RestoringBeam]) -> RestoringBeam:
-    """Find the smallest beam to which all can be smoothed (radio_beam).
-
-    Raises
-    ------
-    MosaicError
-        There is none.
-    """
+    """Find the smallest beam to which all can be smoothed (radio_beam); one slightly larger where that finds none."""
     from astropy import units
     from radio_beam import Beams
+    from radio_beam.utils import BeamError
 
     if all(_alike(beam, beams[0]) for beam in beams):
         return beams[0]
@@ -40,10 +35,22 @@ def common_beam(beams: Sequence[RestoringBeam]) -> RestoringBeam:
     )
     try:
         found = table.common_beam()
-    except ValueError as error:
-        raise MosaicError(f"there is no common beam ({error})", remedy="Leave it out: --no-convolve.") from error
+    except (BeamError, ValueError):  # its search gives up on some beams that are nearly the same
+        return _around(beams)
     major, minor, pa = (float(value.to_value(units.deg)) for value in (found.major, found.minor, found.pa))
     return RestoringBeam(major, minor, (pa + 90.0) % 180.0 - 90.0)
+
+
+def _around(beams: Sequence[RestoringBeam]) -> RestoringBeam:
+    """Widen the mean beam until it holds all: until its covariance less that of each is positive."""
+    shapes = [covariance(beam, 1.0) for beam in beams]
+    mean = np.mean(shapes, axis=0)
+    root = np.linalg.inv(np.linalg.cholesky(mean))
+    widest = max(float(np.linalg.eigvalsh(root @ shape @ root.T)[-1]) for shape in shapes)
+    (minor2, major2), vectors = np.linalg.eigh(mean * widest)
+    west, north = vectors[:, 1]
+    major, minor = (_FWHM * float(np.sqrt(square)) for square in (major2, minor2))
+    return RestoringBeam(major, minor, float((np.degrees(np.arctan2(-west, north)) + 90.0) % 180.0 - 90.0))
 
 
 def covariance(beam: RestoringBeam, cell_deg: float) -> NDArray[np.float64]:
