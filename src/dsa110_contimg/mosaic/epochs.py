@@ -107,8 +107,13 @@ def strip_of(inputs: Sequence[Input], site: Site, known: Iterable[str] = ()) -> 
 
 def strip_at(dec_deg: float, known: Iterable[str] = ()) -> str:
     """Name the strip of an apparent declination [deg]; see `strip_of`."""
-    near = [strip for strip in known if abs(strip_dec(strip) - dec_deg) <= STRIP_DEG]
+    near = [strip for strip in known if is_near(strip, dec_deg)]
     return min(near, key=lambda strip: abs(strip_dec(strip) - dec_deg)) if near else strip_name(dec_deg)
+
+
+def is_near(strip: str, dec_deg: float) -> bool:
+    """Whether an apparent declination [deg] may belong to a strip."""
+    return abs(strip_dec(strip) - dec_deg) <= STRIP_DEG
 
 
 def common_epoch(inputs: Sequence[Input], longitude_deg: float) -> Epoch:

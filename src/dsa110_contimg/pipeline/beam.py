@@ -108,8 +108,8 @@ def fit_from(
         if not path.exists():
             raise UsageError("there is no such directory or image", path=path, remedy=_NAME_SOME)
     tables, images = _measured(paths)
-    todo = [one for one in _images(paths) if one not in set(images)]
-    headers = band_headers([*images, *todo])
+    unmeasured = [one for one in _images(paths) if one not in set(images)]
+    headers = band_headers([*images, *unmeasured])
     if not headers:
         raise UsageError("there are no images to fit a beam to", remedy=_NAME_SOME)
     chosen = catalogue or settings.catalogue.reference
@@ -117,14 +117,14 @@ def fit_from(
     first = next(iter(headers.values()))
     strip = strip_at(pointing_dec_deg(first), strips_with_lists(settings.lightcurves_directory))
     listed = current_reference(settings.lightcurves_directory, strip) if outer is None else _listed(strip, outer)
-    if todo and not len(listed.source_id):
+    if unmeasured and not len(listed.source_id):
         raise UsageError(
             f"the strip {strip} has no list of sources to measure, and no catalogue is named",
             remedy="Name one: --catalogue; or dsa110-contimg photometry reference build.",
         )
-    for done, image in enumerate(todo):
+    for done, image in enumerate(unmeasured):
         tables.append(measure_group(image.parent, listed, settings.photometry))
-        progress((done + 1) / len(todo))
+        progress((done + 1) / len(unmeasured))
     measurements = together(tables)
     known = known_fluxes(listed) if outer is None else _matched(measurements, outer, first)
     data = gather(measurements, headers, known)

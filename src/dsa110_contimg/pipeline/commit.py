@@ -24,6 +24,9 @@ from dsa110_contimg.storage.files import output_errors, sync_directory
 from dsa110_contimg.storage.publish import find_partials, publish, remove_dead
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from enum import StrEnum
+
     from dsa110_contimg.ledger.ledger import Ledger
     from dsa110_contimg.ledger.records import Attempt
     from dsa110_contimg.ledger.states import GroupState
@@ -142,18 +145,30 @@ def discard(attempt: Attempt, output: Path, scratch: Path | None) -> None:
 
 
 def _conclude(ledger: Ledger, attempt: Attempt, output: Path) -> None:
+    if not was_whole(attempt, output, lambda manifest: commit(ledger, attempt, manifest, output)):
+        ledger.end_attempt(attempt.id, None, "interrupted: the daemon died")
+
+
+def was_whole(attempt: Attempt, output: Path, publish: Callable[[Manifest], StrEnum]) -> bool:
+    """Publish what an attempt has left whose daemon died, if it is whole; say whether it was.
+
+    Raises
+    ------
+    LedgerPlaceError
+        The ledger cannot be written; what is in its place by then is recorded when it can be again.
+    """
     partial = output / partial_name(attempt.group_id, attempt.id)
     try:
         manifest = Manifest.read(partial / MANIFEST_NAME)
         if manifest.attempt_id == attempt.id and all_there(manifest, partial, output):
-            state = commit(ledger, attempt, manifest, output)
+            state = publish(manifest)
             log.info("%s: published, as the last daemon was about to (%s)", attempt.group_id, state.value)
-            return
+            return True
     except LedgerPlaceError:
-        raise  # what is in its place is recorded when the ledger can be written again
+        raise
     except (OSError, KeyError, TypeError, ValueError, ContimgError) as error:
         log.debug("%s: %s", partial, error)
-    ledger.end_attempt(attempt.id, None, "interrupted: the daemon died")
+    return False
 
 
 def all_there(manifest: Manifest, partial: Path, output: Path) -> bool:

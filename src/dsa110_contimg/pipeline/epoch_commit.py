@@ -6,16 +6,14 @@ after that, and until then it is seen to at every start.
 
 from __future__ import annotations
 
-import logging
 import shutil
 from typing import TYPE_CHECKING
 
-from dsa110_contimg.errors import ContimgError, LedgerPlaceError, StaleAttemptError
+from dsa110_contimg.errors import StaleAttemptError
 from dsa110_contimg.ledger.epoch_attempts import EpochCommit
 from dsa110_contimg.ledger.records import Product, Stage
 from dsa110_contimg.naming import partial_name
-from dsa110_contimg.pipeline.commit import all_there, publish_products
-from dsa110_contimg.pipeline.description import MANIFEST_NAME, Manifest
+from dsa110_contimg.pipeline.commit import publish_products, was_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +21,7 @@ if TYPE_CHECKING:
     from dsa110_contimg.ledger.epoch_states import EpochState
     from dsa110_contimg.ledger.ledger import Ledger
     from dsa110_contimg.ledger.records import Attempt
-
-log = logging.getLogger(__name__)
+    from dsa110_contimg.pipeline.description import Manifest
 
 
 def commit_epoch(ledger: Ledger, attempt: Attempt, manifest: Manifest, output: Path) -> EpochState:
@@ -57,15 +54,5 @@ def made_of(manifest: Manifest, output: Path) -> EpochCommit:
 def recover_epochs(ledger: Ledger, output: Path) -> None:
     """End the attempts at epochs that a daemon left when it died: what is whole is committed, the rest runs again."""
     for attempt in ledger.current_epoch_attempts():
-        partial = output / partial_name(attempt.group_id, attempt.id)
-        try:
-            manifest = Manifest.read(partial / MANIFEST_NAME)
-            if manifest.attempt_id == attempt.id and all_there(manifest, partial, output):
-                state = commit_epoch(ledger, attempt, manifest, output)
-                log.info("%s: published, as the last daemon was about to (%s)", attempt.group_id, state.value)
-                continue
-        except LedgerPlaceError:
-            raise  # what is in its place is recorded when the ledger can be written again
-        except (OSError, KeyError, TypeError, ValueError, ContimgError) as error:
-            log.debug("%s: %s", partial, error)
-        ledger.end_epoch_attempt(attempt.id, None, "interrupted: the daemon died")
+        if not was_whole(attempt, output, lambda made, it=attempt: commit_epoch(ledger, it, made, output)):  # type: ignore[misc]
+            ledger.end_epoch_attempt(attempt.id, None, "interrupted: the daemon died")

@@ -18,8 +18,8 @@ import numpy as np
 from dsa110_contimg.ledger.epochs import EpochSeen
 from dsa110_contimg.ledger.records import mjd_of, utc_of
 from dsa110_contimg.mosaic.epochs import Epoch as Hour
-from dsa110_contimg.mosaic.epochs import epoch_start, turned_hours
-from dsa110_contimg.naming import epoch_id, strip_dec, strip_name
+from dsa110_contimg.mosaic.epochs import epoch_start, is_near, turned_hours
+from dsa110_contimg.naming import epoch_id, strip_name
 from dsa110_contimg.telescope.band import HEADER_SITE, INTEGRATION_S, INTEGRATIONS_PER_GROUP
 from dsa110_contimg.telescope.transits import SIDEREAL_DAY
 
@@ -34,8 +34,6 @@ GROUP_D = INTEGRATION_S * INTEGRATIONS_PER_GROUP / 86400.0
 """Length of a group [days]."""
 HOUR_D = SIDEREAL_DAY / 24.0
 """Length of an hour of sidereal time [days]."""
-SAME_STRIP_DEG = 0.25
-"""Groups that point so near to a strip belong to it: half of what a header may be off by."""
 _PASSED_S = 60.0
 _MOST_LOOKS = 100
 _NEWEST = 4
@@ -232,11 +230,6 @@ class Hours:
             if what is Next.MAKE:
                 return Due(epoch, tuple(group for group in groups if group.images is not None))
         return None
-
-
-def is_near(strip: str, dec_deg: float) -> bool:
-    """Whether a pointing may belong to a strip."""
-    return abs(strip_dec(strip) - dec_deg) <= SAME_STRIP_DEG
 
 
 def too_few(n_images: int, least_images: int) -> str:
