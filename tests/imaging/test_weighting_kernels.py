@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.ndimage import uniform_filter
 
-from dsa110_contimg.imaging.weighting_kernels import compile_kernels, count, weigh
+from dsa110_contimg.imaging.weighting_kernels import compile_kernels, count, hold_down, weigh
 from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT
 
 pytestmark = pytest.mark.kernel
@@ -50,6 +51,31 @@ def test_what_was_averaged_counts_where_it_was():
     out = np.empty_like(weights)
     weigh(uvw_m, FREQ_HZ[:1], weights, 1.0, *extent, cells, 0.0, out)
     assert out[0, 0] == pytest.approx((cells**2).sum())
+
+
+def test_a_row_partly_outside_counts_where_it_is_inside():
+    cells = np.zeros((4, 8))
+    uvw_m, weights = np.array([[3.0, -3.0, 0.0]]), np.array([[1.0, 2.0]], np.float32)
+    count(uvw_m, FREQ_HZ, weights, 1.0, *alone(1), cells)
+    expected = np.zeros((4, 8))
+    expected[3, 1] = 1
+    np.testing.assert_array_equal(cells, expected)
+    out = np.empty_like(weights)
+    total, _, natural = weigh(uvw_m, FREQ_HZ, weights, 1.0, *alone(1), cells, 0.0, out)
+    assert out.tolist() == [[1.0, 0.0]]
+    assert (total, natural) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("window", [3, 16])
+def test_no_factor_is_far_above_those_around_it(window):
+    rng = np.random.default_rng(0)
+    used = rng.random((30, 60)) < 0.2
+    factors = np.where(used, rng.lognormal(0.0, 2.0, used.shape), 0.0)
+    sums, counts = (uniform_filter(values, window, mode="constant") for values in (factors, used.astype(float)))
+    means = np.divide(sums, counts, out=np.zeros_like(sums), where=used)
+    held = hold_down(factors, window, 2.0)
+    np.testing.assert_allclose(held, np.minimum(factors, 2.0 * means), rtol=1e-9)
+    assert np.count_nonzero(held < factors) > 10
 
 
 def test_they_are_compiled_at_set_up():

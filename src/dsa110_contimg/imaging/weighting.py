@@ -15,10 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.ndimage import uniform_filter
 
 from dsa110_contimg.imaging.samples import Extent, Samples
-from dsa110_contimg.imaging.weighting_kernels import count, weigh
+from dsa110_contimg.imaging.weighting_kernels import count, hold_down, weigh
 from dsa110_contimg.telescope.geometry import SIDEREAL_RAD_S, SPEED_OF_LIGHT
 
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ def expected_weights(observation: Observation, radius_rad: float, settings: Imag
     cells = observation.longest_baseline_m * freq_hz.max() / SPEED_OF_LIGHT * width_rad
     over_band = cells * (freq_hz.max() / freq_hz.min() - 1)
     over_time = cells * SIDEREAL_RAD_S * (times_mjd[-1] - times_mjd[0]) * _DAYS
-    some_hz = _some(freq_hz, over_band / _CELLS_A_STEP)
+    some_hz = np.ascontiguousarray(_some(freq_hz, over_band / _CELLS_A_STEP))
     rows_m = observation.uvw_m(_some(times_mjd, over_time / _CELLS_A_STEP))
     n_moments, n_baselines = rows_m.shape[:2]
     rows_m = np.ascontiguousarray(rows_m.reshape(-1, 3))
@@ -187,16 +186,13 @@ def _weigh(
 def _factors(cells: NDArray[np.float64], settings: ImageSettings) -> NDArray[np.float64]:
     """Turn sums of weights into what weights are multiplied by."""
     used = cells > 0
-    factors = np.zeros_like(cells)
     if settings.weighting == "uniform":
-        factors[used] = 1 / cells[used]
+        factors = np.divide(1.0, cells, out=np.zeros_like(cells), where=used)
     else:
         total, squares = cells.sum(), np.vdot(cells, cells)
         f_squared = (5 * 10**-settings.robust) ** 2 * total / squares if squares > 0 else 0.0
-        factors[used] = 1 / (1 + cells[used] * f_squared)
-    sums, counts = (uniform_filter(values, _RANK_WINDOW, mode="constant") for values in (factors, used.astype(float)))
-    means = np.divide(sums, counts, out=np.zeros_like(sums), where=used)
-    return np.minimum(factors, _RANK_LIMIT * means)
+        factors = np.where(used, 1 / (1 + cells * f_squared), 0.0)
+    return hold_down(factors, _RANK_WINDOW, _RANK_LIMIT)
 
 
 def _taper(settings: ImageSettings) -> float:
