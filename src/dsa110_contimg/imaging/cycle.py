@@ -39,8 +39,6 @@ log = logging.getLogger(__name__)
 _SIDELOBE = 0.05
 # Errors of the prediction stay below these parts of the next cycle's threshold, of the noise, and of the first peak.
 _OF_THRESHOLD, _OF_NOISE, _OF_PEAK = 0.5, 0.3, 1e-4
-# What a major cycle leaves of the peak at best; it seldom is less, however deep it is cleaned.
-_SLOWEST = 0.25
 # A residual peak that grows by more than this is a divergence.
 _GROWTH = 1.1
 # PSFs and residuals may be so many times less accurate than a bright model, which is not corrected afterwards.
@@ -166,7 +164,7 @@ def _clean(
         kept = residuals.copy(), models.copy()
         another = deconvolver.clean(residuals, models) and number < settings.major_cycles
         # The next cycle's components must stand above the errors of this prediction; the last one's noise must.
-        threshold = max(_SLOWEST, 1.0 - settings.major_gain) * (1.0 - settings.major_gain) * peak if another else 0.0
+        threshold = deconvolver.part_left * _figures(_mean(residuals, shares))[0] if another else 0.0
         tolerance = max(_OF_THRESHOLD * threshold, _OF_NOISE * noise, _OF_PEAK * first_peak) / _SIDELOBE
         degridded = sum(each.take_out(model, tolerance) for each, model in zip(left, models, strict=True))
         for residual, each in zip(residuals, left, strict=True):

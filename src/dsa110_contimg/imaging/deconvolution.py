@@ -52,6 +52,9 @@ _WATCHED = 8000
 # Until it is known where sources are, new ones are not sought below so many times the highest sidelobe of the peak: the
 # PSF is not the same all over the image, and what is wrong with a sidelobe is no source. Some of the peak goes always.
 _ABOVE_SIDELOBES, _LEAST_GAIN = 1.2, 0.8
+# When it was measured how wrong the last residual was that a minor cycle left: what is new is sought above so many
+# times as much, and what is known already is cleaned down to so many times, or to this part of the peak.
+_NEW_ABOVE_ERRORS, _KNOWN_ABOVE_ERRORS, _DEEPEST_PART = 1.5, 1.0, 0.05
 # The main lobe is above this level, and reaches so many beams further.
 _LOBE, _SKIRT_BEAMS = 0.35, 1.0
 # What was found before sidelobes were gone stays only if it is so many times the noise.
@@ -121,6 +124,8 @@ class Deconvolver:
         self._components: NDArray[np.bool_] | None = None
         self._iterations = 0
         self._first_peak = 0.0
+        self._left: tuple[NDArray[np.float32], float] | None = None
+        self._error: float | None = None
 
     @property
     def iterations(self) -> int:
@@ -131,6 +136,12 @@ class Deconvolver:
     def masked(self) -> bool:
         """Whether it is now known where there are components, which are cleaned deep."""
         return self._components is not None or self._settings.auto_mask is None
+
+    @property
+    def part_left(self) -> float:
+        """Part of a peak down to which the next major cycle cleans what is known."""
+        usual = 1.0 - self._settings.major_gain
+        return usual if self._error is None else min(usual, max(_KNOWN_ABOVE_ERRORS * self._error, _DEEPEST_PART))
 
     def clean(self, residuals: NDArray[np.float32], models: NDArray[np.float32]) -> bool:
         """Move flux from residual images (K, N, N) to models (K, N, N), both in place, for one major cycle.
@@ -148,6 +159,7 @@ class Deconvolver:
         """
         for images in (residuals, models):
             self._check_images(images)
+        self._learn(residuals)
         peak = self._peak(residuals)
         self._first_peak = self._first_peak or peak
         if peak <= _DEEPEST * self._first_peak or self._iterations >= self._settings.iterations:
@@ -165,8 +177,8 @@ class Deconvolver:
         before, iterations = (residuals.copy(), models.copy()), self._iterations
         high = float(np.max(np.abs(self._joined(residuals)[above])))
         lowest = float(np.percentile(thresholds[above], _LOW_PERCENT))
-        for major_gain in (self._settings.major_gain, self._settings.major_gain / 2):
-            limit = (1.0 - major_gain) * high
+        for part in (self.part_left, 1.0 - self._settings.major_gain / 2):
+            limit = part * high
             limit_of_new = max(limit, self._doubtful_part() * high)
             this_time = self._this_time(thresholds, above, max(limit, lowest))
             if limit_of_new > limit:
@@ -175,9 +187,10 @@ class Deconvolver:
             after, anywhere = float(np.max(np.abs(self._joined(residuals)[above]))), self._peak(residuals)
             if np.isfinite(models).all() and after <= _DIVERGED * high and anywhere <= _FAR * peak:  # never so of NaN
                 limited = limit_of_new > lowest and bool(self._above(residuals, thresholds).any())
+                self._left = self._joined(residuals).copy(), high
                 more = limited or self._goes_on(residuals, models, noise)
                 return (more or doubted) and self._iterations < self._settings.iterations
-            (residuals[...], models[...]), self._iterations = before, iterations
+            (residuals[...], models[...]), self._iterations, self._error = before, iterations, None
             log.warning("Cleaning diverged: the residual's peak went from %.4g to %.4g Jy/beam; undone", peak, anywhere)
         return False
 
@@ -185,7 +198,18 @@ class Deconvolver:
         """Part of the highest peak up to which what is new may be its sidelobe; 0 in the second phase."""
         if self.masked or self._settings.multiscale:
             return 0.0
-        return min(_ABOVE_SIDELOBES * self._sidelobe, _LEAST_GAIN)
+        usual = min(_ABOVE_SIDELOBES * self._sidelobe, _LEAST_GAIN)
+        return usual if self._error is None else min(usual, _NEW_ABOVE_ERRORS * self._error)
+
+    def _learn(self, residuals: NDArray[np.float32]) -> None:
+        """Measure the errors of the residual that the last minor cycle left, as a part of the peak that it cleaned.
+
+        They are those of one PSF for all the image, of the beam that drifts, and of the prediction's accuracy.
+        """
+        if self._left is not None:
+            left, high = self._left
+            self._error = float(np.max(np.abs(self._joined(residuals) - left))) / high
+            self._left = None
 
     def _beside(self, models: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Mark the pixels within half a beam of components, and the seed."""
@@ -220,6 +244,7 @@ class Deconvolver:
         if self._seed is not None:
             doubtful &= ~self._seed
         models[:, doubtful] = 0.0
+        self._left = None
         self._components = self._found(models, noise)
         return bool(doubtful.any())
 
