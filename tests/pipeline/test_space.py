@@ -22,9 +22,9 @@ def test_room_is_there_until_it_is_reserved(tmp_path):
     space = seen(Space((tmp_path,), 0))
     free = space.free_bytes()[str(tmp_path)]
     assert space.shortage(int(free * 0.6)) == ""
-    space.reserve(1, int(free * 0.6))
+    space.reserve("2025-10-05T12:30:00", int(free * 0.6))
     assert "are needed" in space.shortage(int(free * 0.6))
-    space.release(1)
+    space.release("2025-10-05T12:30:00")
     assert space.shortage(int(free * 0.6)) == ""
 
 

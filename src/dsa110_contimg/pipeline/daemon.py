@@ -24,7 +24,7 @@ from dsa110_contimg.naming import DECISIONS_NAME, LEDGER_NAME
 from dsa110_contimg.pipeline.commit import clear_left_over, recover
 from dsa110_contimg.pipeline.dispatch import Dispatcher
 from dsa110_contimg.pipeline.epoch_commit import recover_epochs
-from dsa110_contimg.pipeline.epoch_dispatch import EpochDispatcher, Shared
+from dsa110_contimg.pipeline.epoch_dispatch import EpochDispatcher
 from dsa110_contimg.pipeline.epoch_keeping import EpochKeeper, keep_in, tidy_up
 from dsa110_contimg.pipeline.executors import make_runner
 from dsa110_contimg.pipeline.health import Health
@@ -35,6 +35,7 @@ from dsa110_contimg.pipeline.sightings import Lookout
 from dsa110_contimg.pipeline.space import Space
 from dsa110_contimg.pipeline.stages import check_stages
 from dsa110_contimg.pipeline.systemd import notify
+from dsa110_contimg.pipeline.under_way import Shared
 from dsa110_contimg.storage.mounts import warn_of_fuse
 from dsa110_contimg.storage.publish import require_writable
 
@@ -190,9 +191,9 @@ class Daemon:
         leftovers = LeftoverWatch(self._watched(), self.settings.housekeeping.watch_s)
         leftovers.start()
         runner = make_runner(stream.executor, stream.workers, stream.dask_address)
-        dispatcher = Dispatcher(ledger, self.settings, runner, space, self.health)
-        keeper = EpochKeeper(ledger, keep_in(self.settings), tidy_up(self.settings))
         shared = Shared(runner, space, self.health)
+        dispatcher = Dispatcher(ledger, self.settings, shared)
+        keeper = EpochKeeper(ledger, keep_in(self.settings), tidy_up(self.settings))
         epochs = EpochDispatcher(ledger, self.settings, shared, keeper, self._wait_s(self.settings.epochs.wait_s))
         dispatcher.on_done = epochs.on_done = self._wake.set
         work = Work(dispatcher, epochs)

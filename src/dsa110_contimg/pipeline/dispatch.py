@@ -6,68 +6,50 @@ import logging
 import os
 import platform
 import time
-from concurrent.futures import CancelledError
-from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from dsa110_contimg.errors import ContimgError, GroupStateError, LedgerError, StaleAttemptError
-from dsa110_contimg.ledger.records import GOOD, LATE, Stage
+from dsa110_contimg.errors import GroupStateError
+from dsa110_contimg.ledger.records import GOOD, LATE
 from dsa110_contimg.ledger.states import FailureKind
 from dsa110_contimg.naming import compact
 from dsa110_contimg.pipeline.calibration_inputs import TransitsAhead, calibration_options
-from dsa110_contimg.pipeline.commit import commit, discard
-from dsa110_contimg.pipeline.description import AttemptResult, BadFile, JobDescription
-from dsa110_contimg.pipeline.failures import RESOURCE, TRANSIENT, kind_of, message_of
+from dsa110_contimg.pipeline.commit import commit
+from dsa110_contimg.pipeline.description import BadFile, JobDescription
 from dsa110_contimg.pipeline.imaging_inputs import imaging_options
 from dsa110_contimg.pipeline.space import TIMES_OUTPUT
 from dsa110_contimg.pipeline.stages import STAGES
+from dsa110_contimg.pipeline.under_way import AttemptsUnderWay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Collection, Sequence
     from datetime import datetime
+    from enum import StrEnum
 
     from dsa110_contimg.config.settings import Settings
     from dsa110_contimg.ledger.ledger import Ledger
     from dsa110_contimg.ledger.records import Attempt, GroupHistory
-    from dsa110_contimg.pipeline.executors import Runner
-    from dsa110_contimg.pipeline.health import Health
-    from dsa110_contimg.pipeline.space import Space
+    from dsa110_contimg.ledger.states import GroupState
+    from dsa110_contimg.pipeline.description import Manifest
+    from dsa110_contimg.pipeline.under_way import Ending, Shared, UnderWay
 
 log = logging.getLogger(__name__)
 
 _OUTPUT_OVER_INPUT = 0.6
 _LONGEST_S = 86400.0
-_LONGEST_WAIT_S = 3600.0
 _LOOK_AHEAD = 50
 _MOST_READY = 1_000_000
 
 
-class UnderWay(NamedTuple):
-    """An attempt, and the promise of its end."""
+class Dispatcher(AttemptsUnderWay):
+    """Starts attempts at groups while there are workers and room, and takes in how they end."""
 
-    attempt: Attempt
-    description: JobDescription
-    future: Future[AttemptResult]
-    bytes_in: int
-
-
-class Dispatcher:
-    """Starts attempts while there are workers and room, and takes in how they end."""
-
-    def __init__(self, ledger: Ledger, settings: Settings, runner: Runner, space: Space, health: Health) -> None:
-        self._ledger = ledger
-        self._settings = settings
-        self._runner = runner
-        self._space = space
-        self._health = health
+    def __init__(self, ledger: Ledger, settings: Settings, shared: Shared) -> None:
+        super().__init__(ledger, settings, shared)
         self._ratio = _OUTPUT_OVER_INPUT
         self._paused_until = 0.0
         self._transits = TransitsAhead(settings.sets.least_flux_jy)
-        self.under_way: dict[str, UnderWay] = {}
         self.n_begun = 0
-        self.on_done: Callable[[], object] = lambda: None  # the daemon's bell
 
     def start_ready(
         self, since: datetime | None = None, until: datetime | None = None, among: Collection[str] | None = None
@@ -134,13 +116,9 @@ class Dispatcher:
         self._ledger.note_process(
             attempt.id, pid=os.getpid(), host=platform.node(), log_path=Path(description.log_path)
         )
-        self._space.reserve(attempt.id, self._need_bytes(bytes_in))
         log.info("%s: attempt %d begins", gid, attempt.number, extra={"group": gid, "attempt": attempt.id})
-        future = self._runner.submit(description)
+        self.run(gid, attempt, description, bytes_in, self._need_bytes(bytes_in))
         self.n_begun += 1
-        self.under_way[gid] = UnderWay(attempt, description, future, bytes_in)
-        self._health.running[gid] = time.time()
-        future.add_done_callback(lambda _: self.on_done())
 
     def _describe(self, history: GroupHistory, attempt: Attempt) -> JobDescription:
         settings, stream = self._settings, self._settings.stream
@@ -177,94 +155,33 @@ class Dispatcher:
             },
         )
 
-    def take_results(self) -> None:
-        """Take in the attempts that have ended."""
-        for gid in [gid for gid, item in self.under_way.items() if item.future.done()]:
-            item = self.under_way.pop(gid)
-            self._health.running.pop(gid, None)
-            self._space.release(item.attempt.id)
-            result = result_of(item.future)
-            self._health.count(result)
-            self._settle(item, result)
+    def _commit(self, item: UnderWay, manifest: Manifest) -> GroupState:
+        return commit(self._ledger, item.attempt, manifest, Path(item.description.output))
 
-    def _settle(self, item: UnderWay, result: AttemptResult) -> None:
-        gid, manifest = item.attempt.group_id, result.manifest
-        extra = {"group": gid, "attempt": item.attempt.id}
-        if manifest is not None:
-            try:
-                state = commit(self._ledger, item.attempt, manifest, Path(item.description.output))
-            except StaleAttemptError as error:
-                result = AttemptResult(None, None, message_of(error), result.exit_code, manifest.stages)
-            except LedgerError:
-                raise  # what is published is recorded when the ledger can be written again
-            except (ContimgError, OSError) as error:
-                result = AttemptResult(None, kind_of(error), message_of(error), result.exit_code, manifest.stages)
-            else:
-                self._ratio = max(0.05, sum(made.size_bytes for made in manifest.products) / max(1, item.bytes_in))
-                self._health.n_published += 1
-                log.info("%s: %s", gid, state.value, extra=extra)
-                return
-        self._fail(item, result)
-
-    def _fail(self, item: UnderWay, result: AttemptResult) -> None:
+    def _published(self, item: UnderWay, manifest: Manifest, state: StrEnum) -> None:
         gid = item.attempt.group_id
-        if result.exit_code is not None:
-            discard(item.attempt, Path(item.description.output), self._settings.paths.scratch)
-        item.description.path.unlink(missing_ok=True)  # its supervisor may be dead
-        kind = FailureKind(result.failure) if result.failure else None
-        retry_s = self._settings.stream.retry_s
-        history = self._ledger.group(gid)
+        self._ratio = max(0.05, sum(made.size_bytes for made in manifest.products) / max(1, item.bytes_in))
+        self._health.n_published += 1
+        log.info("%s: %s", gid, state.value, extra={"group": gid, "attempt": item.attempt.id})
+
+    def _before(self, unit: str) -> tuple[int, Sequence[Attempt]]:
+        history = self._ledger.group(unit)
+        return history.facts.n_transient, history.attempts
+
+    def _end(self, item: UnderWay, ending: Ending) -> GroupState:
+        result = ending.result
         state = self._ledger.end_attempt(
             item.attempt.id,
-            kind,
+            ending.kind,
             result.message,
             exit_code=result.exit_code,
-            stages=[Stage(*stage) for stage in result.stages],
-            retry_after_s=patience_s(kind, retry_s, history.facts.n_transient, history.attempts),
+            stages=ending.stages,
+            retry_after_s=ending.retry_after_s,
         )
-        level = logging.ERROR if kind in {FailureKind.BUG, FailureKind.RESOURCE} else logging.WARNING
-        log.log(
-            level, "%s: %s (%s): it is %s; log: %s",
-            *(gid, result.message, kind or "interrupted", state.value, item.description.log_path),
-            extra={"group": gid, "attempt": item.attempt.id},
-        )  # fmt: skip
-        if kind is FailureKind.RESOURCE and not result.alone:
-            self._paused_until = time.monotonic() + retry_s
+        if ending.kind is FailureKind.RESOURCE and not result.alone:
+            self._paused_until = time.monotonic() + self._settings.stream.retry_s
             self._pause(result.message)
-
-    def give_up(self) -> None:
-        """End all attempts that are under way, as interrupted."""
-        self._runner.close()
-        self.take_results()
-        for item in self.under_way.values():
-            self._fail(item, AttemptResult(None, None, "interrupted: the daemon stops"))
-        self.under_way.clear()
-
-
-def result_of(future: Future[AttemptResult]) -> AttemptResult:
-    """Say how an attempt ended, be it that its supervisor died."""
-    try:
-        return future.result()
-    except CancelledError:
-        return AttemptResult(None, None, "interrupted: the daemon stops")
-    except Exception as error:  # noqa: BLE001 - whatever a cluster says, the group runs again
-        kind = RESOURCE if type(error).__name__ == "KilledWorker" else TRANSIENT
-        return AttemptResult(None, kind, f"the worker was lost ({message_of(error)})", exit_code=-9, alone=True)
-
-
-def patience_s(kind: FailureKind | None, retry_s: float, n_transient: int, attempts: Sequence[Attempt]) -> float | None:
-    """Say how long to wait after a failure [s], given those before; None: no longer than otherwise."""
-    if kind is FailureKind.TRANSIENT:
-        return retry_s * 4.0**n_transient
-    if kind is FailureKind.RESOURCE:
-        return min(_LONGEST_WAIT_S, retry_s * 2.0 ** n_starved(attempts))
-    return None
-
-
-def n_starved(attempts: Sequence[Attempt]) -> int:
-    """Count the attempts that found no room since the last that failed otherwise, or did not."""
-    ended = [attempt.failure_kind for attempt in attempts if attempt.ended_utc is not None]
-    return len(list(takewhile(lambda kind: kind is FailureKind.RESOURCE, reversed(ended))))
+        return state
 
 
 def _text(path: Path | None) -> str | None:

@@ -8,33 +8,30 @@ import platform
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dsa110_contimg.config.changes import with_changes
-from dsa110_contimg.errors import AttemptRunningError, ContimgError, LedgerError, NamingError, StaleAttemptError
-from dsa110_contimg.ledger.records import Stage
-from dsa110_contimg.ledger.states import FailureKind
+from dsa110_contimg.errors import AttemptRunningError, NamingError
 from dsa110_contimg.naming import in_paths, strip_dec
-from dsa110_contimg.pipeline.commit import discard
-from dsa110_contimg.pipeline.description import AttemptResult, JobDescription
-from dsa110_contimg.pipeline.dispatch import UnderWay, patience_s, result_of
+from dsa110_contimg.pipeline.description import JobDescription
 from dsa110_contimg.pipeline.epoch_commit import commit_epoch
-from dsa110_contimg.pipeline.failures import kind_of, message_of
 from dsa110_contimg.pipeline.hours import Hours, Rules
 from dsa110_contimg.pipeline.space import TIMES_OUTPUT
 from dsa110_contimg.pipeline.stages import EPOCH, EPOCH_STAGE
+from dsa110_contimg.pipeline.under_way import AttemptsUnderWay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
+    from enum import StrEnum
 
     from dsa110_contimg.config.settings import Settings
+    from dsa110_contimg.ledger.epoch_states import EpochState
     from dsa110_contimg.ledger.ledger import Ledger
     from dsa110_contimg.ledger.records import Attempt
+    from dsa110_contimg.pipeline.description import Manifest
     from dsa110_contimg.pipeline.epoch_keeping import EpochKeeper
-    from dsa110_contimg.pipeline.executors import Runner
-    from dsa110_contimg.pipeline.health import Health
     from dsa110_contimg.pipeline.hours import Due
-    from dsa110_contimg.pipeline.space import Space
+    from dsa110_contimg.pipeline.under_way import Ending, Shared, UnderWay
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +39,7 @@ _OUTPUT_OVER_INPUT = 0.5
 _LOOK_S = 2.0
 
 
-class Shared(NamedTuple):
-    """What attempts at epochs share with those at groups: where they run, room, and what is said of them."""
-
-    runner: Runner
-    space: Space
-    health: Health
-
-
-class EpochDispatcher:
+class EpochDispatcher(AttemptsUnderWay):
     """Starts attempts at epochs, and takes in how they end.
 
     Parameters
@@ -65,16 +54,12 @@ class EpochDispatcher:
     """
 
     def __init__(self, ledger: Ledger, settings: Settings, shared: Shared, keeper: EpochKeeper, wait_s: float) -> None:
-        self._ledger = ledger
-        self._settings = settings
-        self._runner, self._space, self._health = shared
+        super().__init__(ledger, settings, shared)
         self._keeper = keeper
         strips = strips_below(settings.lightcurves_directory)
         self._hours = Hours(ledger, Rules(wait_s, settings.epochs.least_images), strips)
         self._looked = -_LOOK_S
-        self.under_way: dict[str, UnderWay] = {}
         self.groups_begun = 0  # attempts at groups when an epoch was last begun: they take turns
-        self.on_done: Callable[[], object] = lambda: None  # the daemon's bell
 
     @property
     def idle(self) -> bool:
@@ -112,12 +97,8 @@ class EpochDispatcher:
         attempt = self._ledger.begin_epoch_attempt(due.epoch.id, due.inputs, host=platform.node())
         description = self._describe(due, attempt)
         self._ledger.note_epoch_process(attempt.id, pid=os.getpid(), log_path=Path(description.log_path))
-        self._space.reserve(-attempt.id, _need_bytes(due))
         log.info("%s: attempt %d begins, of %d images", due.epoch.id, attempt.number, len(due.inputs))
-        future = self._runner.submit(description)
-        self.under_way[due.epoch.strip] = UnderWay(attempt, description, future, due.size_bytes)
-        self._health.running[due.epoch.id] = time.time()
-        future.add_done_callback(lambda _: self.on_done())
+        self.run(due.epoch.strip, attempt, description, due.size_bytes, _need_bytes(due))
 
     def _describe(self, due: Due, attempt: Attempt) -> JobDescription:
         settings, stream = self._settings, self._settings.stream
@@ -151,60 +132,27 @@ class EpochDispatcher:
             inputs=due.inputs,
         )
 
-    def take_results(self) -> None:
-        """Take in the attempts that have ended."""
-        for strip in [strip for strip, item in self.under_way.items() if item.future.done()]:
-            item = self.under_way.pop(strip)
-            self._health.running.pop(item.attempt.group_id, None)
-            self._space.release(-item.attempt.id)
-            result = result_of(item.future)
-            self._health.count(result)
-            self._settle(item, result)
+    def _commit(self, item: UnderWay, manifest: Manifest) -> EpochState:
+        return commit_epoch(self._ledger, item.attempt, manifest, Path(item.description.output))
 
-    def _settle(self, item: UnderWay, result: AttemptResult) -> None:
-        epoch, manifest = item.attempt.group_id, result.manifest
-        if manifest is not None:
-            try:
-                state = commit_epoch(self._ledger, item.attempt, manifest, Path(item.description.output))
-            except StaleAttemptError as error:
-                result = AttemptResult(None, None, message_of(error), result.exit_code, manifest.stages)
-            except LedgerError:
-                raise  # what is published is recorded when the ledger can be written again
-            except (ContimgError, OSError) as error:
-                result = AttemptResult(None, kind_of(error), message_of(error), result.exit_code, manifest.stages)
-            else:
-                self._health.n_epochs += 1
-                log.info("%s: %s, %d images", epoch, state.value, len(manifest.inputs))
-                self._keeper.look()
-                return
-        self._fail(item, result)
+    def _published(self, item: UnderWay, manifest: Manifest, state: StrEnum) -> None:
+        self._health.n_epochs += 1
+        log.info("%s: %s, %d images", item.attempt.group_id, state.value, len(manifest.inputs))
+        self._keeper.look()
 
-    def _fail(self, item: UnderWay, result: AttemptResult) -> None:
-        epoch = item.attempt.group_id
-        if result.exit_code is not None:
-            discard(item.attempt, Path(item.description.output), self._settings.paths.scratch)
-        item.description.path.unlink(missing_ok=True)  # its supervisor may be dead
-        kind = FailureKind(result.failure) if result.failure else None
-        n_transient = self._ledger.epoch(epoch).n_transient
-        attempts = self._ledger.epoch_attempts(epoch)
-        state = self._ledger.end_epoch_attempt(
+    def _before(self, unit: str) -> tuple[int, Sequence[Attempt]]:
+        return self._ledger.epoch(unit).n_transient, self._ledger.epoch_attempts(unit)
+
+    def _end(self, item: UnderWay, ending: Ending) -> EpochState:
+        result = ending.result
+        return self._ledger.end_epoch_attempt(
             item.attempt.id,
-            kind,
+            ending.kind,
             result.message,
             exit_code=result.exit_code,
-            stages=[Stage(*stage) for stage in result.stages],
-            retry_after_s=patience_s(kind, self._settings.stream.retry_s, n_transient, attempts),
+            stages=ending.stages,
+            retry_after_s=ending.retry_after_s,
         )
-        level = logging.ERROR if kind in {FailureKind.BUG, FailureKind.RESOURCE} else logging.WARNING
-        said = (epoch, result.message, kind or "interrupted", state.value, item.description.log_path)
-        log.log(level, "%s: %s (%s): it is %s; log: %s", *said)
-
-    def give_up(self) -> None:
-        """End all attempts that are under way, as interrupted; the runner is closed."""
-        self.take_results()
-        for item in self.under_way.values():
-            self._fail(item, AttemptResult(None, None, "interrupted: the daemon stops"))
-        self.under_way.clear()
 
 
 def strips_below(lightcurves: Path) -> list[str]:

@@ -27,6 +27,7 @@ from dsa110_contimg.pipeline.register import register
 from dsa110_contimg.pipeline.sightings import FileSighted, GroupSighted, Sightings
 from dsa110_contimg.pipeline.space import Space
 from dsa110_contimg.pipeline.stages import check_stages
+from dsa110_contimg.pipeline.under_way import Shared
 from dsa110_contimg.storage.publish import require_writable
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class _Once:
         self._space = Space(_places(settings), int(stream.reserve_gb * 1e9))
         self._space.start()
         self._runner = make_runner(stream.executor, stream.workers, stream.dask_address)
-        self._dispatcher = Dispatcher(ledger, settings, self._runner, self._space, Health(stream.workers))
+        self._dispatcher = Dispatcher(ledger, settings, Shared(self._runner, self._space, Health(stream.workers)))
         self._dispatcher.on_done = self._wake.set
 
     def __enter__(self) -> _Once:

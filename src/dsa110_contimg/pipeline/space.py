@@ -43,7 +43,7 @@ class Space:
     places: tuple[Path, ...]
     reserve_bytes: int
     _seen: dict[Path, tuple[Disk, float]] = field(default_factory=dict)
-    _reserved: dict[int, int] = field(default_factory=dict)
+    _reserved: dict[str, int] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -62,13 +62,13 @@ class Space:
         """Give the free space by place, as last seen."""
         return {str(place): disk.free_bytes for place, (disk, _) in sorted(self._seen.items())}
 
-    def reserve(self, attempt_id: int, nbytes: int) -> None:
-        """Set room aside for a job, on each disk that it writes on."""
-        self._reserved[attempt_id] = nbytes
+    def reserve(self, unit: str, nbytes: int) -> None:
+        """Set room aside for the job at a group or an epoch, on each disk that it writes on."""
+        self._reserved[unit] = nbytes
 
-    def release(self, attempt_id: int) -> None:
+    def release(self, unit: str) -> None:
         """Give back what was set aside."""
-        self._reserved.pop(attempt_id, None)
+        self._reserved.pop(unit, None)
 
     def shortage(self, nbytes: int) -> str:
         """Say what is short of room for a further job that needs `nbytes`; empty if nothing is."""
