@@ -1,7 +1,7 @@
 """Attempts: one at a time at a group."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from dsa110_contimg.errors import AttemptRunningError, GroupStateError
 from dsa110_contimg.ledger import schema
 from dsa110_contimg.ledger.connection import Connected, utc_now
+from dsa110_contimg.ledger.endings import Ending, end_in_vain
 from dsa110_contimg.ledger.events import add_event
 from dsa110_contimg.ledger.files import set_outcomes
 from dsa110_contimg.ledger.records import Attempt, Stage
-from dsa110_contimg.ledger.rows import attempt_of, current_group, ended, group_row, update_group
+from dsa110_contimg.ledger.rows import attempt_of, current_group, group_row, update_group
 from dsa110_contimg.ledger.state_sql import facts_of
 from dsa110_contimg.ledger.states import FailureKind, GroupState, Wanted, derive_state
 
-_FIRST_BACKOFF = timedelta(seconds=10)
 _attempts, _products = schema.attempts.c, schema.products.c
 
 
@@ -123,24 +123,10 @@ class Attempts(Connected):
         now = now or utc_now()
         with self.writing() as connection:
             row = current_group(connection, attempt_id)
-            values = ended(now, message, exit_code, stages)
-            values["failure_kind"] = failure_kind
-            connection.execute(schema.attempts.update().where(_attempts.id == attempt_id).values(values))
+            ending = Ending(failure_kind, message, exit_code, stages, retry_after_s, now)
+            change = end_in_vain(connection, schema.attempts, attempt_id, row, ending)
             set_outcomes(connection, set_aside or {})
-            n_transient = row.n_transient + (failure_kind is FailureKind.TRANSIENT)
-            if retry_after_s is None and failure_kind is FailureKind.TRANSIENT:
-                retry_after_s = _FIRST_BACKOFF.total_seconds() * 4.0**row.n_transient
-            update_group(
-                connection,
-                row.id,
-                current_attempt=None,
-                n_transient=n_transient,
-                last_failure=failure_kind or row.last_failure,
-                not_before_utc=None if retry_after_s is None else now + timedelta(seconds=retry_after_s),
-                reason=message if failure_kind else row.reason,
-            )
-            kind = failure_kind.value if failure_kind else "interrupted"
-            add_event(connection, kind, message or "an attempt ended without a product", row.id, now)
+            update_group(connection, row.id, **change)
             state = derive_state(facts_of(group_row(connection, row.id)), now)
             given_up = row.wanted == Wanted.PRODUCTS and state in {GroupState.FAILED, GroupState.QUARANTINED}
             if row.standing is None or not given_up:

@@ -1,7 +1,7 @@
 """Attempts at epochs: one at a time of a strip; and what came of them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from dsa110_contimg.errors import AttemptRunningError, StaleAttemptError
 from dsa110_contimg.ledger import schema
 from dsa110_contimg.ledger.connection import Connected, utc_now
+from dsa110_contimg.ledger.endings import Ending, end_in_vain
 from dsa110_contimg.ledger.epoch_states import EpochState, given_up
 from dsa110_contimg.ledger.epochs import epoch_of, epoch_row
 from dsa110_contimg.ledger.events import add_event
@@ -99,21 +100,10 @@ class EpochAttempts(Connected):
         now = now or utc_now()
         with self.writing() as connection:
             row = _current(connection, attempt_id)
-            values = ended(now, message, exit_code, stages) | {"failure_kind": failure_kind}
-            connection.execute(schema.epoch_attempts.update().where(_attempts.id == attempt_id).values(values))
-            n_transient = row.n_transient + (failure_kind is FailureKind.TRANSIENT)
-            _update(
-                connection,
-                row.id,
-                current_attempt=None,
-                n_transient=n_transient,
-                last_failure=failure_kind or row.last_failure,
-                not_before_utc=None if retry_after_s is None else now + timedelta(seconds=retry_after_s),
-                again=row.again and not given_up(failure_kind, n_transient),
-                reason=message if failure_kind else row.reason,
-            )
-            kind = failure_kind.value if failure_kind else "interrupted"
-            add_event(connection, kind, message or "an attempt ended without a product", row.id, now)
+            ending = Ending(failure_kind, message, exit_code, stages, retry_after_s, now)
+            change = end_in_vain(connection, schema.epoch_attempts, attempt_id, row, ending)
+            again = row.again and not given_up(failure_kind, change["n_transient"])
+            _update(connection, row.id, again=again, **change)
             return epoch_of(epoch_row(connection, row.id)).state
 
     def commit_epoch(
