@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from astropy.io import fits
 
 from dsa110_contimg.errors import MosaicError, NamingError, UnreadableFileError
 from dsa110_contimg.images.fits import parse_header
+from dsa110_contimg.images.verdicts import verdict_of
 from dsa110_contimg.mosaic.plane import Plane
 from dsa110_contimg.naming import (
     ImageKind,
@@ -112,7 +112,9 @@ def read_input(image: Path) -> Input:
     except OSError as error:
         raise UnreadableFileError(f"cannot be read as FITS ({error})", path=image) from error
     plane = Plane(header.ra_deg, header.dec_deg, header.cell_deg, *shape)
-    return Input(name.group, image, pb, header, plane, _verdict(image.with_name(quality_name(image_stem(name.group)))))
+    return Input(
+        name.group, image, pb, header, plane, verdict_of(image.with_name(quality_name(image_stem(name.group))))
+    )
 
 
 def require_alike(inputs: Sequence[Input]) -> None:
@@ -152,10 +154,3 @@ def _images_of(path: Path) -> list[Path]:
     except NamingError:
         return [image for below in sorted(path.glob("*-images")) for image in _images_of(below) if image.exists()]
     return [path / image_file_name(stem, ImageKind.IMAGE)]
-
-
-def _verdict(path: Path) -> str:
-    try:
-        return str(json.loads(path.read_text())["verdict"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""

@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from dsa110_contimg.errors import ContimgError, NamingError, UnreadableFileError, UsageError
 from dsa110_contimg.images.fits import parse_header, read_image
+from dsa110_contimg.images.verdicts import verdict_of
 from dsa110_contimg.naming import (
     Band,
     ImageKind,
@@ -278,14 +279,6 @@ def read_measurements(path: Path) -> pa.Table:
             raise
         said = " ".join(str(error).split())
         raise UnreadableFileError(f"is no table of measurements ({type(error).__name__}: {said})", path=path) from error
-
-
-def verdict_of(path: Path) -> str:
-    """Say what an image was judged: good, usable or bad; nothing where it was not."""
-    try:
-        return str(json.loads(path.read_text())["verdict"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
 
 
 def _still_there(image: Path, mosaic: Path) -> Path:
