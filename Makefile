@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench soak env clean
+.PHONY: help demo test lint lint-style lint-types lint-rooms lint-docs docs bench soak env clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -11,6 +11,11 @@ RUN_STAMP := $(VENV)/.stamp-run
 DEV_STAMP := $(VENV)/.stamp-dev
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 CHECKED := src tests $(wildcard scripts benchmarks)
+KERNELS := conversion.kernels flagging.compiled calibration.compiled imaging.compiled mosaic.kernels \
+    photometry.forced_kernels lightcurves.compiled qa.compiled
+# Tests run in two processes, and on a machine with one core in one.
+WORKERS := $(shell [ "$$(nproc)" -gt 1 ] && echo 2 || echo 0)
+SPREAD := -n $(WORKERS) --dist worksteal
 
 help:  ## list the targets
 	@echo "dsa110-contimg: subband files in, a calibrated sky out"
@@ -22,18 +27,30 @@ demo: $(RUN_STAMP)  ## raw counts of a known sky through the daemon to calibrate
 
 test: $(DEV_STAMP)  ## run all tests, with coverage
 	@echo "== test: the numba kernels uncompiled, so that coverage sees them"
-	@NUMBA_DISABLE_JIT=1 $(PY) -m pytest -q -m kernel --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
-	@echo "== test: everything"
-	@$(PY) -m pytest --cov --cov-append
+	@NUMBA_DISABLE_JIT=1 $(PY) -m pytest -q -m kernel $(SPREAD) --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
+	@echo "== test: everything that bears a neighbour; then what does not"
+	@failed=0; \
+	$(PY) -m pytest -m "not alone" $(SPREAD) --cov --cov-append --cov-report= --cov-fail-under=0 || failed=$$?; \
+	$(PY) -m pytest -m alone --cov --cov-append || failed=$$?; \
+	exit $$failed
 
 lint: $(DEV_STAMP)  ## style, types, which room may import which, and whether the docs can be built
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint-docs lint-types lint-style lint-rooms
+
+lint-style:
 	@echo "== lint: ruff"
 	@$(VENV)/bin/ruff check $(CHECKED)
 	@$(VENV)/bin/ruff format --check $(CHECKED)
+
+lint-types:
 	@echo "== lint: mypy"
 	@$(VENV)/bin/mypy
+
+lint-rooms:
 	@echo "== lint: the rooms"
 	@$(VENV)/bin/lint-imports --no-cache
+
+lint-docs:
 	@echo "== lint: the docs"
 	@$(MKDOCS) --site-dir build/docs
 
@@ -88,14 +105,8 @@ $(RUN_STAMP): pyproject.toml constraints.txt | $(PY)
 	@$(PIP) hatchling
 	@$(PIP) --no-build-isolation --editable .
 	@echo "== .venv: compiling the kernels"
-	@$(PY) -c 'from dsa110_contimg.conversion.kernels import compile_kernels; compile_kernels()'
-	@$(PY) -c 'from dsa110_contimg.flagging.compiled import compile_kernels; compile_kernels()'
-	@$(PY) -c 'from dsa110_contimg.calibration.compiled import compile_kernels; compile_kernels()'
-	@$(PY) -c 'from dsa110_contimg.imaging.compiled import compile_kernels; compile_kernels()'
-	@$(PY) -c 'from dsa110_contimg.mosaic.kernels import compile_kernels; compile_kernels()'
-	@$(PY) -c 'from dsa110_contimg.photometry.forced_kernels import compile_kernels; compile_kernels()'
-	@$(PY) -c 'from dsa110_contimg.lightcurves.compiled import compile_kernels; compile_kernels()'
-	@$(PY) -c 'from dsa110_contimg.qa.compiled import compile_kernels; compile_kernels()'
+	@printf '%s\n' $(KERNELS) | xargs -P 2 -I{} \
+	    $(PY) -c 'from dsa110_contimg.{} import compile_kernels; compile_kernels()'
 	@touch $@
 
 $(DEV_STAMP): $(RUN_STAMP)

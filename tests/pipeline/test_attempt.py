@@ -16,6 +16,8 @@ from dsa110_contimg.pipeline.description import MANIFEST_NAME, BadFile, JobDescr
 from dsa110_contimg.storage.checksums import tree_checksum
 from subband_files import write_group
 
+pytestmark = pytest.mark.alone
+
 GROUP = "2025-10-05T12:30:00"
 
 

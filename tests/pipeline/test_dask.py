@@ -7,6 +7,8 @@ from stream_daemon import Stream, id_of, same_products
 
 pytest.importorskip("distributed")
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.slow
 def test_two_workers_one_killed_give_the_same_products(tmp_path):

@@ -5,8 +5,12 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from fuse_mount import fuse_mount
 from stream_daemon import Stream
+
+pytestmark = pytest.mark.alone
 
 
 def status_seconds(stream):

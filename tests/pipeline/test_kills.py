@@ -6,8 +6,11 @@ import signal
 import time
 
 import psutil
+import pytest
 
 from stream_daemon import Stream, id_of, same_products, unchanged
+
+pytestmark = pytest.mark.alone
 
 GROUPS = 6
 KILLS = 6

@@ -10,6 +10,8 @@ from dsa110_contimg.ledger import open_ledger
 from dsa110_contimg.naming import LEDGER_NAME
 from stream_daemon import Stream, id_of, ms_of
 
+pytestmark = pytest.mark.alone
+
 TEN_HOURS = 116  # groups of 309 s
 WARM = 16
 PAST = 100_000

@@ -14,6 +14,8 @@ from dsa110_contimg.storage.checksums import tree_checksum
 from stream_daemon import Stream, id_of, manifest, ms_of, unchanged
 from subband_files import replace
 
+pytestmark = pytest.mark.alone
+
 
 def test_files_that_were_there_and_files_that_come_become_measurement_sets(tmp_path):
     stream = Stream(tmp_path)
