@@ -167,7 +167,7 @@ def test_any_even_size(n_pixels):
 def test_nothing_is_printed(capfd, caplog):
     field = Field(BRIGHT)
     models = np.zeros_like(field.psfs)
-    with caplog.at_level(logging.DEBUG, logger="dsa110_contimg.imaging.deconvolution"):
+    with caplog.at_level(logging.DEBUG, logger="dsa110_contimg.imaging"):
         deconvolver(field, multiscale=True).clean(field.residuals(models), models)
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")

@@ -1,4 +1,4 @@
-"""Components from residual images: radler, which is WSClean's deconvolution as a library, made safe.
+"""Components from residual images: what is sought, where, and how deep, from one major cycle to the next.
 
 Cleaning has two phases (Offringa & Smirnov 2017, section 2.3). First components are found wherever the residual stands
 out of the local noise (`auto_mask`); then also deeper, where there are components already (`auto_threshold`). The
@@ -12,19 +12,15 @@ from the beginning. A major cycle has one threshold: deeper ones wait for true r
 from __future__ import annotations
 
 import logging
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import radler
-from astropy.io import fits
 from scipy import ndimage
-from scipy.fft import next_fast_len
 
 from dsa110_contimg.errors import UsageError
+from dsa110_contimg.imaging.clark import PointCleaner
 from dsa110_contimg.imaging.noise import rms_map
-from dsa110_contimg.imaging.printed import printed_lines
+from dsa110_contimg.imaging.radler_cleaner import NEVER, RadlerCleaner, joined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,15 +36,11 @@ _QUIETER = 0.95
 _EXTENDED = 0.5
 # The noise changes slowly from pixel to pixel.
 _NOISE_STEP = 8
-# Where there are to be no components [Jy/beam].
-_NEVER = 1e30
 # float32 images are not cleaned deeper than this part of the first peak.
 _DEEPEST = 1e-6
 # A major cycle after which what was cleaned, or anything, is so many times higher has diverged.
 _DIVERGED = 1.2
 _FAR = 2.0
-# Whether it does is looked at after so many iterations.
-_WATCHED = 8000
 # Until it is known where sources are, new ones are not sought below so many times the highest sidelobe of the peak: the
 # PSF is not the same all over the image, and what is wrong with a sidelobe is no source. Some of the peak goes always.
 _ABOVE_SIDELOBES, _LEAST_GAIN = 1.2, 0.8
@@ -59,14 +51,10 @@ _NEW_ABOVE_ERRORS, _KNOWN_ABOVE_ERRORS, _DEEPEST_PART = 1.5, 1.0, 0.05
 _LOBE, _SKIRT_BEAMS = 0.35, 1.0
 # What was found before sidelobes were gone stays only if it is so many times the noise.
 _CERTAIN = 8.0
-# radler convolves in an image that is so much wider; nothing may come around its edges to where components are.
-_RADLER_PADDING, _ROOM = 1.1, 1.5
 # Of the thresholds in one major cycle: the percentile that stands for the lowest, and how many times higher others are.
 _LOW_PERCENT = 10
 _RANGE = 2.0
 _RANGE_OF_SCALES = 4.0
-# radler boosts the gain of the first major cycles; it should not.
-_LATE_CYCLE = 1000
 
 
 class Deconvolver:
@@ -114,18 +102,25 @@ class Deconvolver:
         if mask is not None and mask.shape != (n_pixels, n_pixels):
             raise UsageError(f"a mask of {mask.shape} pixels is not one of {n_pixels} x {n_pixels}")
         self._settings = settings
-        self._edges_hz = np.ascontiguousarray(band_edges_hz, dtype=np.float64)
         self._weights = np.ascontiguousarray(band_weights / band_weights.sum(), dtype=np.float64)
-        self._cell_rad = cell_rad
-        self._beam_rad = float(np.radians(beam.major_deg))
         self._beam_pixels = float(np.radians(np.sqrt(beam.major_deg * beam.minor_deg)) / cell_rad)
         self._seed = mask
         self._sidelobe = _highest_sidelobe(self._joined(self._psfs), self._beam_pixels)
         self._components: NDArray[np.bool_] | None = None
         self._iterations = 0
         self._first_peak = 0.0
+        self._cleaner: PointCleaner | RadlerCleaner
+        if n_bands == 1 and not settings.multiscale:
+            self._cleaner = PointCleaner(self._psfs[0], settings.n_threads)
+        else:
+            edges_hz = np.ascontiguousarray(band_edges_hz, dtype=np.float64)
+            self._cleaner = RadlerCleaner(
+                self._psfs, edges_hz, self._weights, cell_rad, float(np.radians(beam.major_deg)),
+                settings.multiscale, settings.terms, settings.n_threads,
+            )  # fmt: skip
         self._left: tuple[NDArray[np.float32], float] | None = None
         self._error: float | None = None
+        self._took_back = False
 
     @property
     def iterations(self) -> int:
@@ -136,6 +131,11 @@ class Deconvolver:
     def masked(self) -> bool:
         """Whether it is now known where there are components, which are cleaned deep."""
         return self._components is not None or self._settings.auto_mask is None
+
+    @property
+    def took_back(self) -> bool:
+        """Whether the last major cycle took components back: more is left in its residual than before."""
+        return self._took_back
 
     @property
     def part_left(self) -> float:
@@ -160,6 +160,7 @@ class Deconvolver:
         for images in (residuals, models):
             self._check_images(images)
         self._learn(residuals)
+        self._took_back = False
         peak = self._peak(residuals)
         self._first_peak = self._first_peak or peak
         if peak <= _DEEPEST * self._first_peak or self._iterations >= self._settings.iterations:
@@ -213,9 +214,13 @@ class Deconvolver:
 
     def _beside(self, models: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Mark the pixels within half a beam of components, and the seed."""
-        steps = max(1, round(self._beam_pixels / 2))
-        found = ndimage.binary_dilation(np.any(models != 0.0, axis=0), iterations=steps)
-        return np.asarray(found if self._seed is None else found | self._seed)
+        found = np.any(models != 0.0, axis=0)
+        rows, columns = np.nonzero(found)
+        steps, edge = max(1, round(self._beam_pixels / 2)), found.shape[0] - 1
+        for down in range(-steps, steps + 1):
+            for across in range(abs(down) - steps, steps - abs(down) + 1):
+                found[np.clip(rows + down, 0, edge), np.clip(columns + across, 0, edge)] = True
+        return found if self._seed is None else found | self._seed
 
     def _goes_on(self, residuals: NDArray[np.float32], models: NDArray[np.float32], noise: NDArray[np.float32]) -> bool:
         """Decide what follows when all that stood out of the noise is gone: less noise, a mask, or the end."""
@@ -245,8 +250,9 @@ class Deconvolver:
             doubtful &= ~self._seed
         models[:, doubtful] = 0.0
         self._left = None
+        self._took_back = bool(doubtful.any())
         self._components = self._found(models, noise)
-        return bool(doubtful.any())
+        return self._took_back
 
     def _found(self, models: NDArray[np.float32], noise: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Mark the pixels with components; with extended ones, where they are as bright as what is sought."""
@@ -274,7 +280,7 @@ class Deconvolver:
         least = max(settings.threshold_jy, _DEEPEST * self._first_peak)
         deep = np.maximum(settings.auto_threshold * noise, least)
         if settings.auto_mask is None:
-            return deep if self._seed is None else np.where(self._seed, deep, np.float32(_NEVER))
+            return deep if self._seed is None else np.where(self._seed, deep, np.float32(NEVER))
         shallow = np.maximum(max(settings.auto_mask, settings.auto_threshold) * noise, least)
         for known in (self._components, self._seed):
             if known is not None:
@@ -284,78 +290,36 @@ class Deconvolver:
     def _this_time(self, thresholds: NDArray[np.float32], above: NDArray[np.bool_], base: float) -> NDArray[np.float32]:
         """Brightness down to which this major cycle cleans (N, N): no deeper than `base`, and much alike.
 
-        radler takes the pixel that is highest relative to its threshold. Near a bright source the noise is its own
+        Next is always the pixel that is highest relative to its threshold. Near a bright source the noise is its own
         sidelobes: if thresholds there were much higher, sidelobes far away would be taken for it. So thresholds differ
         by a small factor only. What does not stand out of its own noise now is not cleaned now, unless it is wide, or
         there are components already.
         """
         if self._settings.multiscale:
-            return np.where(thresholds < _NEVER, np.clip(thresholds, base, _RANGE_OF_SCALES * base), thresholds)
+            return np.where(thresholds < NEVER, np.clip(thresholds, base, _RANGE_OF_SCALES * base), thresholds)
         for known in (self._components, self._seed):
             above = above if known is None else above | known
-        return np.where(above, np.clip(thresholds, base, _RANGE * base), np.float32(_NEVER))
+        return np.where(above, np.clip(thresholds, base, _RANGE * base), np.float32(NEVER))
 
     def _run(
         self, residuals: NDArray[np.float32], models: NDArray[np.float32], thresholds: NDArray[np.float32]
     ) -> None:
-        """Let radler clean to these thresholds, in slices: one that diverges would go on for ever."""
-        n_pixels = residuals.shape[-1]
-        # Where components are is known then, and what is around them is small: room would be three times the work.
-        n_room = n_pixels if self.masked or self._seed is not None else _with_room(n_pixels)
-        wide = [_padded(images, n_room) for images in (self._psfs, residuals, models)]
-        limits = _padded(thresholds, n_room, _NEVER)
-        inside = _inside(n_pixels, n_room)
-        is_open = thresholds < _NEVER
-        highest = _DIVERGED * float(np.max(np.abs(self._joined(residuals)[is_open]), initial=0.0))
-        with tempfile.TemporaryDirectory(prefix="contimg-") as directory, printed_lines(log):
-            path = Path(directory) / "thresholds.fits"
-            fits.PrimaryHDU(limits).writeto(path)
-            watched = _WATCHED
-            while self._iterations < self._settings.iterations:
-                most = min(watched, self._settings.iterations - self._iterations)
-                done = self._slice(wide, path, most)
-                self._iterations += done
-                # To begin anew takes radler a second; one that goes well so far goes well for as long again.
-                watched *= 2
-                peak = float(np.max(np.abs(self._joined(wide[1][:, inside, inside])[is_open]), initial=0.0))
-                if done < most or not peak <= highest:  # so of NaN, too
-                    break
-        residuals[...], models[...] = (images[:, inside, inside] for images in wide[1:])
-
-    def _slice(self, wide: list[NDArray[np.float32]], thresholds: Path, most: int) -> int:
-        """Run radler on PSFs, residuals, and models (K, M, M) for so many iterations at most; tell how many it was."""
+        """Clean to these thresholds; where what is cleaned grows it is not gone on with."""
         settings = self._settings
-        made = radler.Settings()
-        n_bands, made.trimmed_image_height, made.trimmed_image_width = wide[0].shape
-        made.pixel_scale.x = made.pixel_scale.y = self._cell_rad
-        made.minor_iteration_count = most
-        made.minor_loop_gain = min(1.0, settings.gain * (1.0 if self._components is None else 2.0))
-        made.major_loop_gain = 1.0
-        made.major_iteration_count = 0
-        # The lowest threshold is 1 standard deviation; radler scales the others by what it takes for local noise.
-        made.auto_threshold_sigma = 1.0
-        made.local_rms.image = str(thresholds)
-        made.thread_count = settings.n_threads
-        if settings.multiscale:
-            made.algorithm_type = radler.AlgorithmType.multiscale
-        made.channels_out = n_bands
-        if n_bands > 1:
-            made.spectral_fitting.mode = radler.SpectralFittingMode.polynomial
-            made.spectral_fitting.terms = min(settings.terms, n_bands)
-        radler.Radler.worker_thread_count = settings.n_threads
-        images = wide if n_bands > 1 else [each[0] for each in wide]
-        spectral = {"frequencies": self._edges_hz, "weights": self._weights} if n_bands > 1 else {}
-        worker = radler.Radler(made, *images, self._beam_rad, **spectral)
-        worker.perform(_LATE_CYCLE)
-        done = int(worker.iteration_number)
-        del worker  # it prints when it goes
-        return done
+        gain = min(1.0, settings.gain * (1.0 if self._components is None else 2.0))
+        most = settings.iterations - self._iterations
+        limit = _DIVERGED * float(np.max(np.abs(self._joined(residuals)[thresholds < NEVER]), initial=0.0))
+        if isinstance(self._cleaner, PointCleaner):
+            (residual,), (model,) = residuals, models
+            done = self._cleaner.clean(residual, model, thresholds, gain=gain, most=most, limit=limit)
+        else:
+            # Where components are is known then, and what is around them is small.
+            room = not self.masked and self._seed is None
+            done = self._cleaner.clean(residuals, models, thresholds, gain=gain, most=most, limit=limit, room=room)
+        self._iterations += done
 
     def _joined(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mean of the bands, as radler weighs them, (N, N)."""
-        if len(images) == 1:
-            return images[0]
-        return np.asarray(np.einsum("k,kyx->yx", self._weights, images), dtype=np.float32)
+        return joined(images, self._weights)
 
     def _peak(self, residuals: NDArray[np.float32]) -> float:
         return float(np.max(np.abs(self._joined(residuals))))
@@ -379,24 +343,14 @@ def _check(psfs: NDArray[np.float32]) -> None:
 def _highest_sidelobe(psf: NDArray[np.float32], beam_pixels: float) -> float:
     """Height of what is highest, or lowest, outside of the main lobe."""
     lobes, _ = ndimage.label(psf > _LOBE)
-    centre = psf.shape[0] // 2
-    distance = ndimage.distance_transform_edt(lobes != lobes[centre, centre])
-    return float(np.max(np.abs(psf[distance > _SKIRT_BEAMS * beam_pixels]), initial=0.0))
+    centre, reach = psf.shape[0] // 2, _SKIRT_BEAMS * beam_pixels
+    lobe = lobes == lobes[centre, centre]
+    middle = tuple(_around(places, int(reach) + 1) for places in np.nonzero(lobe))
+    outside = np.abs(psf)
+    outside[middle][ndimage.distance_transform_edt(~lobe[middle]) <= reach] = 0.0
+    return float(np.max(outside))
 
 
-def _with_room(n_pixels: int) -> int:
-    """Pixels on a side, even, of an image in which a PSF of `n_pixels` anywhere in the middle is not wrapped."""
-    return 2 * int(next_fast_len(int(np.ceil(n_pixels * _ROOM / _RADLER_PADDING / 2))))
-
-
-def _inside(n_pixels: int, n_room: int) -> slice:
-    """Where in an image with room, along both axes, the one without begins and ends: the middles are the same."""
-    return slice(n_room // 2 - n_pixels // 2, n_room // 2 - n_pixels // 2 + n_pixels)
-
-
-def _padded(images: NDArray[np.float32], n_room: int, value: float = 0.0) -> NDArray[np.float32]:
-    """Images (..., N, N) within larger ones (..., M, M)."""
-    made = np.full((*images.shape[:-2], n_room, n_room), np.float32(value))
-    inside = _inside(images.shape[-1], n_room)
-    made[..., inside, inside] = images
-    return made
+def _around(places: NDArray[np.int64], further: int) -> slice:
+    """From so many pixels before the first to so many after the last."""
+    return slice(max(0, int(places.min()) - further), int(places.max()) + further + 1)
