@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 
+from dsa110_contimg.config.mounts import Mount, parse_mounts
 from dsa110_contimg.errors import LedgerPlaceError
-from dsa110_contimg.ledger.file_system import mount_of, parse_mounts, require_local, why_unsafe
+from dsa110_contimg.ledger.file_system import require_local, why_unsafe
 from dsa110_contimg.ledger.opening import open_ledger
 
 MOUNTS = """\
@@ -16,8 +19,8 @@ a line that is not understood
 
 
 @pytest.fixture
-def mountinfo(tmp_path):
-    return MOUNTS.replace("{tmp}", str(tmp_path))
+def mounts(tmp_path):
+    return parse_mounts(MOUNTS.replace("{tmp}", str(tmp_path)))
 
 
 @pytest.mark.parametrize(
@@ -28,35 +31,31 @@ def mountinfo(tmp_path):
         ("over/state", ["fuse", "bindfs"]),
     ],
 )
-def test_a_network_or_fuse_file_system_is_refused_by_name_with_the_reason(tmp_path, mountinfo, place, words):
+def test_a_network_or_fuse_file_system_is_refused_by_name_with_the_reason(tmp_path, mounts, place, words):
     with pytest.raises(LedgerPlaceError) as caught:
-        require_local(tmp_path / place / "ledger.sqlite", mountinfo)
+        require_local(tmp_path / place / "ledger.sqlite", mounts)
     assert all(word in str(caught.value) for word in [*words, "WAL", "paths.state"])
 
 
 @pytest.mark.parametrize("place", ["state", "nas/ssd/state", "nasty/state"])
-def test_a_local_one_is_not(tmp_path, mountinfo, place):
-    require_local(tmp_path / place / "ledger.sqlite", mountinfo)
+def test_a_local_one_is_not(tmp_path, mounts, place):
+    require_local(tmp_path / place / "ledger.sqlite", mounts)
 
 
-def test_a_link_is_followed(tmp_path, mountinfo):
+def test_a_link_is_followed(tmp_path, mounts):
     (tmp_path / "nas").mkdir()
     (tmp_path / "state").symlink_to(tmp_path / "nas")
     with pytest.raises(LedgerPlaceError):
-        require_local(tmp_path / "state" / "ledger.sqlite", mountinfo)
-
-
-def test_the_uppermost_of_two_mounts_on_one_point_counts(tmp_path, mountinfo):
-    assert mount_of(tmp_path / "over" / "x", parse_mounts(mountinfo)).kind == "fuse"
+        require_local(tmp_path / "state" / "ledger.sqlite", mounts)
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "f2fs"])
 def test_local_kinds(kind):
-    assert why_unsafe(kind) is None
+    assert why_unsafe(Mount(Path("/"), kind, "")) is None
 
 
-def test_opening_refuses_it_before_anything_is_made(tmp_path, mountinfo, monkeypatch):
-    monkeypatch.setattr("pathlib.Path.read_text", lambda self, **_: mountinfo)
+def test_opening_refuses_it_before_anything_is_made(tmp_path, mounts, monkeypatch):
+    monkeypatch.setattr("dsa110_contimg.ledger.file_system.read_mounts", lambda: mounts)
     with pytest.raises(LedgerPlaceError, match="nfs4"):
         open_ledger(tmp_path / "nas" / "ledger.sqlite")
     assert not (tmp_path / "nas").exists()

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from dsa110_contimg.storage.mounts import mount_of
+from dsa110_contimg.config.mounts import mount_of
 from dsa110_contimg.storage.open_files import (
     FileKey,
     find_holders,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from dsa110_contimg.config.mounts import mount_of
 from dsa110_contimg.doctor import trials
 from dsa110_contimg.doctor.findings import Finding, fail, ok, warn
 from dsa110_contimg.storage.free_space import FreeSpace
-from dsa110_contimg.storage.mounts import mount_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

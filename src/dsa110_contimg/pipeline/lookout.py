@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dsa110_contimg.config.logs import configure_logging
+from dsa110_contimg.config.mounts import mount_of
 from dsa110_contimg.conversion.streaming import Incoming, Stamp
 from dsa110_contimg.errors import ContimgError
-from dsa110_contimg.ledger.file_system import mount_of, parse_mounts, why_unsafe
 from dsa110_contimg.ledger.opening import open_ledger
 from dsa110_contimg.pipeline.lookout_orders import Orders
 
@@ -102,10 +102,9 @@ def _as_dict(group: SubbandGroup, stamps: dict[str, Stamp]) -> dict[str, Any]:
 
 def _changes(incoming: Incoming, orders: Orders) -> Iterator[set[str] | None]:
     """Yield names that changed, or None for a look at all."""
-    mount = mount_of(incoming.directory.resolve(), parse_mounts(Path("/proc/self/mountinfo").read_text()))
-    kind = mount.kind if mount else "unknown"
-    if orders.poll or why_unsafe(kind):
-        log.info("%s (%s) is listed every %g s", incoming.directory, kind, orders.poll_s)
+    mount = mount_of(incoming.directory)
+    if orders.poll or mount.is_fuse or mount.is_network:  # what others write there is not told
+        log.info("%s (%s) is listed every %g s", incoming.directory, mount.fstype, orders.poll_s)
         while True:
             yield None
             _rest(min(orders.poll_s, orders.settle_s) if incoming.settling else orders.poll_s)

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
+from dsa110_contimg.config.mounts import Mount, read_mounts
 from dsa110_contimg.storage.leftovers import LEFTOVER, Leftover, LeftoverScan, LeftoverState
-from dsa110_contimg.storage.mounts import Mount, read_mounts
 from dsa110_contimg.storage.open_files import FileKey, OpenFile, Process, is_fuse_daemon, open_files
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dsa110_contimg.config.mounts import Mount, read_mounts
 from dsa110_contimg.storage.leases import is_open_elsewhere
 from dsa110_contimg.storage.leftovers import LEFTOVER, Leftover, LeftoverScan, LeftoverState, look_again, views
-from dsa110_contimg.storage.mounts import Mount, read_mounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -21,9 +21,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from dsa110_contimg.config.mounts import Mount, mount_of, read_mounts
 from dsa110_contimg.errors import UsageError
 from dsa110_contimg.storage.free_space import FreeSpace
-from dsa110_contimg.storage.mounts import Mount, mount_of, read_mounts
 from dsa110_contimg.storage.open_files import FileKey, Holders, Process, find_holders
 
 if TYPE_CHECKING:

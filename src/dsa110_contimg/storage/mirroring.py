@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from dsa110_contimg.config.mounts import mount_of
 from dsa110_contimg.errors import CopiesDifferError, DiskFullError
 from dsa110_contimg.naming import StagingStep
 from dsa110_contimg.storage.copying import Journal, copy_files, sum_files, sync_file_system
 from dsa110_contimg.storage.files import output_errors, sync_tree
-from dsa110_contimg.storage.mounts import mount_of
 from dsa110_contimg.storage.renaming import swap_in
 from dsa110_contimg.storage.room import require_free
 from dsa110_contimg.storage.scratch_records import (

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
+from dsa110_contimg.config.mounts import read_mounts
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
@@ -181,9 +183,7 @@ def _pids(proc: Path) -> list[int]:
 
 def _devices(pid: int, proc: Path) -> dict[str, str]:
     """Map the kernel's number of each mount that the process sees to its ``major:minor``."""
-    text = (proc / str(pid) / "mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-    fields = (line.split(" ", 3) for line in text.splitlines())
-    return {field[0]: field[2] for field in fields if len(field) > 2}
+    return {mount.number: mount.device for mount in read_mounts(proc / str(pid))}
 
 
 def _links(pid: int, proc: Path) -> Iterator[tuple[int, str]]:

@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from dsa110_contimg.config.mounts import read_mounts
 from dsa110_contimg.errors import NamingError
 from dsa110_contimg.naming import parse_partial_name
 from dsa110_contimg.storage.files import output_errors
 from dsa110_contimg.storage.leftovers import Trouble, answering_roots, walk
-from dsa110_contimg.storage.mounts import read_mounts
 from dsa110_contimg.storage.open_files import users_of_trees
 
 if TYPE_CHECKING:
