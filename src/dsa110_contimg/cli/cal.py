@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dsa110_contimg.cli.context import Json, begin, emit_json, operator, time_given
-from dsa110_contimg.cli.groups import Why
 from dsa110_contimg.cli.lazy import LightGroup
 from dsa110_contimg.cli.ledger import OutputDir, StateDir, open_existing
+from dsa110_contimg.cli.options import Why
 
 if TYPE_CHECKING:
     from dsa110_contimg.calibration.validity import Validity

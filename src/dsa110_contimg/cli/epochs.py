@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dsa110_contimg.cli.context import Json, begin, emit_json, operator
+from dsa110_contimg.cli.decisions import decide_each, print_attempts, print_events
 from dsa110_contimg.cli.lazy import LightGroup
 from dsa110_contimg.cli.ledger import StateDir, open_existing
+from dsa110_contimg.cli.options import Limit, Why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +43,7 @@ def list_epochs(
     strip: Annotated[str | None, typer.Option(metavar="DEC", help="Only this strip: +54.6.")] = None,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="Hours that end after this (UTC).")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Hours that begin up to this (UTC).")] = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="At most so many, the newest.")] = 100,
+    limit: Limit = 100,
     state: StateDir = None,
     as_json: Json = False,
 ) -> None:
@@ -88,7 +90,7 @@ def show(
 def retry(
     ctx: typer.Context,
     epoch_ids: Annotated[list[str], typer.Argument(metavar="EPOCH...", help="Ids: 20251005T123456+54.6.")],
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for those who come later.")] = "",
+    why: Why = "",
     state: StateDir = None,
     as_json: Json = False,
 ) -> None:
@@ -97,27 +99,15 @@ def retry(
     Failures are forgotten; what is published stays until the new one is there.
     """
     session = begin(ctx)
-    from dsa110_contimg.errors import GroupStateError, UnknownEpochError
-
-    ids = [_epoch_id(text) for text in epoch_ids]
-    report: list[dict[str, str]] = []
+    ids, who = [_epoch_id(text) for text in epoch_ids], operator()
     with open_existing(session, state) as ledger:
-        for name in ids:
-            try:
-                after = ledger.retry_epoch(name, operator(), why)
-            except (GroupStateError, UnknownEpochError) as error:
-                report.append({"epoch": name, "error": str(error)})
-            else:
-                report.append({"epoch": name, "state": after.value})
-    if as_json:
-        emit_json({"epochs": report})
-    for item in report:
-        if "error" in item:
-            typer.echo(f"error: {item['error']}", err=True)
-        elif not as_json:
-            typer.echo(f"{item['epoch']}  {item['state']}, to be made again")
-    if any("error" in item for item in report):
-        raise typer.Exit(1)
+        decide_each(
+            "epoch",
+            ids,
+            lambda name: ledger.retry_epoch(name, who, why),
+            "{id}  {state}, to be made again",
+            as_json=as_json,
+        )
 
 
 def _epoch_id(text: str) -> str:
@@ -156,14 +146,5 @@ def _print(epoch: "Epoch", attempts: "Sequence[Attempt]", events: "Sequence[Even
         typer.echo(f"  reason   {reason}")
     for group in sorted(epoch.inputs):
         typer.echo(f"  image    {group}  {epoch.inputs[group]}")
-    for attempt in attempts:
-        outcome = attempt.failure_kind or (
-            "committed" if attempt.committed else "interrupted" if attempt.ended_utc else "running"
-        )
-        typer.echo(f"  attempt  {attempt.number}  {attempt.started_utc:%FT%TZ}  {outcome}  {attempt.message}".rstrip())
-        for stage in attempt.stages:
-            typer.echo(f"    {stage.name}: {stage.seconds:.1f} s")
-        if attempt.log_path is not None:
-            typer.echo(f"    log: {attempt.log_path}")
-    for event in events:
-        typer.echo(f"  event    {event.when_utc:%FT%TZ}  {event.kind}: {event.text}")
+    print_attempts(attempts, lambda stage: f"{stage.seconds:.1f} s")
+    print_events(events)

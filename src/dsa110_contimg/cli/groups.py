@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dsa110_contimg.cli.context import Json, begin, emit_json, operator
+from dsa110_contimg.cli.decisions import decide_each, print_attempts, print_events
 from dsa110_contimg.cli.lazy import LightGroup
 from dsa110_contimg.cli.ledger import OutputDir, StateDir, open_existing
+from dsa110_contimg.cli.options import Limit, Why
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dsa110_contimg.ledger.records import GroupHistory
+    from dsa110_contimg.ledger.records import GroupHistory, Stage
 
 app = typer.Typer(cls=LightGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -31,7 +33,6 @@ class StateName(StrEnum):
 
 
 GroupIds = Annotated[list[str], typer.Argument(metavar="GROUP...", help="Group ids: 2025-10-05T12:30:00.")]
-Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for those who come later.")]
 
 
 @app.callback()
@@ -45,7 +46,7 @@ def list_groups(
     states: Annotated[list[StateName] | None, typer.Argument(metavar="[STATE]...", help="Only these states.")] = None,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="Groups from this start on (UTC).")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Groups up to this start (UTC).")] = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="At most so many, the newest.")] = 100,
+    limit: Limit = 100,
     state: StateDir = None,
     as_json: Json = False,
 ) -> None:
@@ -121,29 +122,17 @@ def _decide(
 ) -> None:
     """Take one decision about each group; those that refuse it do not keep the others from it."""
     session = begin(ctx)
-    from dsa110_contimg.errors import GroupStateError, UnknownGroupError
     from dsa110_contimg.ledger.states import DecisionKind
 
-    ids = [_group_id(text) for text in group_ids]
-    who = operator()
-    report: list[dict[str, str]] = []
+    ids, who = [_group_id(text) for text in group_ids], operator()
     with open_existing(session, state, output_dir) as ledger:
-        for gid in ids:
-            try:
-                after = ledger.decide(gid, DecisionKind(what), who, why)
-            except (GroupStateError, UnknownGroupError) as error:
-                report.append({"group": gid, "error": str(error)})
-            else:
-                report.append({"group": gid, "state": after.value})
-    if as_json:
-        emit_json({"groups": report})
-    for item in report:
-        if "error" in item:
-            typer.echo(f"error: {item['error']}", err=True)
-        elif not as_json:
-            typer.echo(f"{item['group']:20s} {item['state']}")
-    if any("error" in item for item in report):
-        raise typer.Exit(1)
+        decide_each(
+            "group",
+            ids,
+            lambda gid: ledger.decide(gid, DecisionKind(what), who, why),
+            "{id:20s} {state}",
+            as_json=as_json,
+        )
 
 
 def _group_id(text: str) -> str:
@@ -158,31 +147,27 @@ def _group_id(text: str) -> str:
 
 
 def _print(history: "GroupHistory") -> None:
-    from dsa110_contimg.config.logs import human_bytes
-
     group = history.group
     typer.echo(f"{group.id}  {group.state.value}" + (f": {group.reason}" if group.reason else ""))
     typer.echo(f"wanted {group.wanted.value}; seen {group.first_seen_utc:%FT%TZ}, deadline {group.deadline_utc:%FT%TZ}")
     for file in history.files:
         typer.echo(f"  file     {file.path}  {file.outcome} {file.reason}".rstrip())
-    for attempt in history.attempts:
-        outcome = attempt.failure_kind or (
-            "committed" if attempt.committed else "interrupted" if attempt.ended_utc else "running"
-        )
-        typer.echo(f"  attempt  {attempt.number}  {attempt.started_utc:%FT%TZ}  {outcome}  {attempt.message}".rstrip())
-        for stage in attempt.stages:
-            rate = f", {human_bytes(int(stage.bytes_in / stage.seconds))}/s" if stage.bytes_in and stage.seconds else ""
-            typer.echo(f"    {stage.name}: {human_bytes(stage.bytes_in)} in {stage.seconds:.1f} s{rate}")
-        if attempt.log_path is not None:
-            typer.echo(f"    log: {attempt.log_path}")
+    print_attempts(history.attempts, _moved)
     for product in history.products:
         typer.echo(f"  product  {product.path}" + ("  (retired)" if product.retired_utc else ""))
         if product.kind == "images" and product.path.is_dir():
             _print_quality(product.path)
     for decision in history.decisions:
         typer.echo(f"  decision {decision.when_utc:%FT%TZ}  {decision.what.value} by {decision.who}: {decision.why}")
-    for event in history.events:
-        typer.echo(f"  event    {event.when_utc:%FT%TZ}  {event.kind}: {event.text}")
+    print_events(history.events)
+
+
+def _moved(stage: "Stage") -> str:
+    """Say what a stage read in which time."""
+    from dsa110_contimg.config.logs import human_bytes
+
+    rate = f", {human_bytes(int(stage.bytes_in / stage.seconds))}/s" if stage.bytes_in and stage.seconds else ""
+    return f"{human_bytes(stage.bytes_in)} in {stage.seconds:.1f} s{rate}"
 
 
 def _print_quality(directory: "Path") -> None:

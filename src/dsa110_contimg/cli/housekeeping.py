@@ -11,6 +11,7 @@ import typer
 
 from dsa110_contimg.cli.context import Json, Session, begin, emit_json
 from dsa110_contimg.cli.lazy import LightGroup
+from dsa110_contimg.cli.options import DryRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,8 +31,15 @@ Roots = Annotated[
     list[Path] | None,
     typer.Argument(metavar="ROOT", help="Where to look; the directories of the settings (paths)."),
 ]
+LeftoverAge = Annotated[
+    float | None,
+    typer.Option("--older-than", metavar="S", min=0, help="Age of what may go; housekeeping.leftover_age_s."),
+]
+TemporaryAge = Annotated[
+    float | None,
+    typer.Option("--older-than", metavar="H", min=0, help="Age of what is stale; housekeeping.temporary_age_h."),
+]
 _LINE = "{:>8}  {:>8}  {:6}  {:12}  {}"
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
 
 
 @app.callback()
@@ -53,9 +61,7 @@ def temp() -> None:
 def fuse_scan(
     ctx: typer.Context,
     roots: Roots = None,
-    older_than: Annotated[
-        float | None, typer.Option(metavar="S", min=0, help="Age of an orphan; housekeeping.leftover_age_s.")
-    ] = None,
+    older_than: LeftoverAge = None,
     as_json: Json = False,
 ) -> None:
     """List what FUSE has left: size, age, who holds it, and whether it may go.
@@ -76,9 +82,7 @@ def fuse_scan(
 def fuse_clean(
     ctx: typer.Context,
     roots: Roots = None,
-    older_than: Annotated[
-        float | None, typer.Option(metavar="S", min=0, help="Only what is older; housekeeping.leftover_age_s.")
-    ] = None,
+    older_than: LeftoverAge = None,
     stop_holders: Annotated[
         bool, typer.Option("--stop-holders", help="Stop the processes that hold the others; it asks first.")
     ] = False,
@@ -125,9 +129,7 @@ def fuse_clean(
 def temp_scan(
     ctx: typer.Context,
     roots: Roots = None,
-    older_than: Annotated[
-        float | None, typer.Option(metavar="H", min=0, help="Age of what is stale; housekeeping.temporary_age_h.")
-    ] = None,
+    older_than: TemporaryAge = None,
     as_json: Json = False,
 ) -> None:
     """List partial products, scratch directories and CASA's logs: size, age, and whether they are stale.
@@ -148,9 +150,7 @@ def temp_scan(
 def temp_clean(
     ctx: typer.Context,
     roots: Roots = None,
-    older_than: Annotated[
-        float | None, typer.Option(metavar="H", min=0, help="Only what is older; housekeeping.temporary_age_h.")
-    ] = None,
+    older_than: TemporaryAge = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dsa110_contimg.cli.context import Json, begin, emit_json
+from dsa110_contimg.cli.options import LightcurvesDir, ReplaceFiles
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,10 +32,8 @@ def lightcurve(
     export: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the measurements: .csv, .parquet or .vot.")
     ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")] = False,
-    directory: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the light curves are; lightcurves.directory.")
-    ] = None,
+    replace: ReplaceFiles = False,
+    directory: LightcurvesDir = None,
     as_json: Json = False,
 ) -> None:
     """Print the measurements of a source and what they say of its variability; draw them, or export them.

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dsa110_contimg.cli.context import Json, Session, begin, emit_json
+from dsa110_contimg.cli.options import DryRun
 
 if TYPE_CHECKING:
     from dsa110_contimg.lightcurves.compaction import Joined
-
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 
 
 def collect(

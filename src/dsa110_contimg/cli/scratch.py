@@ -11,6 +11,7 @@ import typer
 
 from dsa110_contimg.cli.context import Json, Session, begin, emit_json
 from dsa110_contimg.cli.lazy import LightGroup
+from dsa110_contimg.cli.options import DryRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +25,6 @@ app = typer.Typer(cls=LightGroup, no_args_is_help=True, add_completion=False, ri
 
 Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Products: paths below the roots.")]
 SomePaths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Only these: paths below the roots.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
 DataRoot = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where data are kept; $DATA_ROOT, or scratch.data_root.")
 ]

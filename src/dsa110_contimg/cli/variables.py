@@ -7,6 +7,7 @@ import typer
 
 from dsa110_contimg.cli.context import Json, begin, emit_json
 from dsa110_contimg.cli.lazy import LightGroup
+from dsa110_contimg.cli.options import LightcurvesDir, ReplaceFiles
 
 if TYPE_CHECKING:
     from astropy.table import QTable, Row
@@ -39,10 +40,8 @@ def list_variables(
     plot: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Draw eta against V, candidates named; needs one strip.")
     ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")] = False,
-    directory: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the light curves are; lightcurves.directory.")
-    ] = None,
+    replace: ReplaceFiles = False,
+    directory: LightcurvesDir = None,
     as_json: Json = False,
 ) -> None:
     """List the sources that vary more than others of like flux density, and those with an event.
