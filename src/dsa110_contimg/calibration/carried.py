@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dsa110_contimg.calibration.flux_scale import FluxScale
+from dsa110_contimg.telescope.spread import robust_sigma
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 STABILITY = 0.05
 """By how much the array's mean flux scale is taken to wander in a day."""
 _FEWEST = 6
-_SIGMA_OF_MEDIAN = 1.4826
 
 
 def scale_from_set(
@@ -49,7 +49,7 @@ def scale_from_set(
     if ratio.size < _FEWEST:
         return None
     middle = float(np.median(ratio))
-    own = 1.253 * _SIGMA_OF_MEDIAN * float(np.median(abs(ratio - middle))) / sqrt(ratio.size)
+    own = 1.253 * robust_sigma(ratio, middle) / sqrt(ratio.size)
     total, factor = hypot(error, STABILITY, own), exp(middle)
     text = (
         f"flux scale carried from {name} by the amplitudes of {ratio.size} gains: measured over true {factor:.3f}, "

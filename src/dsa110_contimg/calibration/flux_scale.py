@@ -16,6 +16,7 @@ import numpy as np
 from dsa110_contimg.calibration.steadiness import is_flux_standard, steadiness
 from dsa110_contimg.catalogue.spectra import REFERENCE_HZ
 from dsa110_contimg.telescope.beams import AiryBeam, TaperedBeam
+from dsa110_contimg.telescope.spread import robust_sigma
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +122,7 @@ def scale_from_ensemble(measured_jy: ArrayLike, true_jy: ArrayLike, error_jy: Ar
             return None
         middle = _weighted_median(log_ratio[keep], sigma[keep] ** -2)
         pulls = (log_ratio - middle) / sigma
-        width = max(1.0, 1.4826 * float(np.median(abs(pulls[keep]))))
+        width = max(1.0, robust_sigma(pulls[keep], 0.0))
         kept = abs(pulls) <= _CLIP_SIGMA * width
         if np.array_equal(kept, keep):
             break

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dsa110_contimg.telescope.spread import SIGMA_OF_MEDIAN
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -23,7 +25,6 @@ _SIGMAS = 6.0
 _SCATTER_TIMES = 3.0
 _LEAST_PHASE_SCATTER_DEG = 5.0
 _LEAST_DRIFT_DEG = 10.0
-_SIGMA_OF_MEDIAN = 1.4826
 
 
 class Measures(NamedTuple):
@@ -226,7 +227,7 @@ def _note_drifts(gains: Solutions, working: NDArray[np.int64], ailments: dict[in
 
 def _robust(values: NDArray[np.float64], axes: tuple[int, ...]) -> NDArray[np.float64]:
     """Robust standard deviation of what scatters about 0."""
-    return np.asarray(_SIGMA_OF_MEDIAN * _nanmedian(abs(values), axes))
+    return np.asarray(SIGMA_OF_MEDIAN * _nanmedian(abs(values), axes))
 
 
 def _nanmedian(values: NDArray[np.float64], axes: tuple[int, ...]) -> NDArray[np.float64]:

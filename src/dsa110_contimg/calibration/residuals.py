@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dsa110_contimg.telescope.spread import robust_sigma
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-# The median of |x| for x normal with unit variance, inverted.
-_SIGMA_OF_MEDIAN = 1.4826
 
 
 class Residuals(NamedTuple):
@@ -115,5 +114,5 @@ def closure_rms_deg(ratio: NDArray[np.complex128], antenna1: NDArray[np.int32], 
             found.append(abs(np.angle(triangles[triangles != 0])))
         phases = np.concatenate(found) if found else np.zeros(0)
         if phases.size:
-            medians.append(_SIGMA_OF_MEDIAN * np.degrees(np.median(phases)))
+            medians.append(np.degrees(robust_sigma(phases, 0.0)))
     return float(np.mean(medians)) if medians else float("nan")

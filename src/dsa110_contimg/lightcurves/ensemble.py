@@ -19,6 +19,7 @@ from dsa110_contimg.lightcurves.query import open_store, sums_of_all_bands
 from dsa110_contimg.naming import ENSEMBLE_NAME
 from dsa110_contimg.photometry.measurements import Flag
 from dsa110_contimg.storage.files import output_errors, sync_directory, sync_tree
+from dsa110_contimg.telescope.spread import robust_sigma
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +44,6 @@ ENSEMBLE_SCHEMA = pa.schema(
 )
 
 _MOST_ODD = 3.0  # in robust standard deviations of log eta, among steady sources
-_NORMAL = 1.4826
 
 
 def find_ensemble(root: Path, strip: str, settings: LightcurveSettings) -> pa.Table:
@@ -116,6 +116,6 @@ def _odd(log_eta: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Say which sources vary more than the others do."""
     if log_eta.size == 0:
         return np.zeros(0, bool)
-    middle = np.median(log_eta)
-    spread = max(_NORMAL * float(np.median(np.abs(log_eta - middle))), 0.05)
+    middle = float(np.median(log_eta))
+    spread = max(robust_sigma(log_eta, middle), 0.05)
     return np.asarray(log_eta > middle + _MOST_ODD * spread)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dsa110_contimg.telescope.spread import robust_sigma
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -20,7 +22,6 @@ TUNING = 1.345
 
 _MOST_ROUNDS = 50
 _SETTLED = 1e-9
-_NORMAL = 1.4826  # standard deviation over median absolute deviation of a Gaussian
 
 
 class Scale(NamedTuple):
@@ -70,7 +71,7 @@ def fit_scale(flux: ArrayLike, e_flux: ArrayLike, mean: ArrayLike, e_mean: Array
     scatter = 1.0
     for _ in range(_MOST_ROUNDS):
         residual = (ratio - gain) / sigma
-        scatter = max(_NORMAL * float(np.median(np.abs(residual))), 1e-6)
+        scatter = max(robust_sigma(residual, 0.0), 1e-6)
         weight = np.minimum(1.0, TUNING * scatter / np.maximum(np.abs(residual), 1e-300)) / sigma**2
         before, gain = gain, float(weight @ ratio / weight.sum())
         if abs(gain - before) <= _SETTLED * abs(gain):

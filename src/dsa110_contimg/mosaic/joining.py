@@ -22,6 +22,7 @@ from dsa110_contimg.mosaic.inputs import require_alike
 from dsa110_contimg.mosaic.kernels import add_image
 from dsa110_contimg.mosaic.layout import lay_out
 from dsa110_contimg.mosaic.plane import Plane, mean_direction, rotation, turned_by
+from dsa110_contimg.telescope.spread import robust_sigma
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +41,6 @@ _BAND_PIXELS = 4096**2
 _ROWS = 64
 # The noise is measured where the beam is at least this, and clipped at so many times itself.
 _NOISE_BEAM, _CLIP_SIGMA, _CLIPS = 0.2, 3.0, 10
-_MAD = 1.4826
 
 
 class Used(NamedTuple):
@@ -224,7 +224,7 @@ def noise_of(values: NDArray[np.floating]) -> float:
         if values.size == 0:
             return float("nan")
         middle = float(np.median(values))
-        sigma = _MAD * float(np.median(np.abs(values - middle)))
+        sigma = robust_sigma(values, middle)
         kept = values[np.abs(values - middle) <= _CLIP_SIGMA * sigma]
         if kept.size == values.size:
             break

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from dsa110_contimg.telescope.fitted_beams import N_SHAPE, shaped_power
+from dsa110_contimg.telescope.spread import robust_sigma
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -232,4 +233,4 @@ def _huber(pull: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _beyond(values: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
     """Scatter of values about 0 beyond that of their errors, robust."""
-    return float(np.sqrt(max((1.4826 * float(np.median(np.abs(values)))) ** 2 - float(np.median(errors)) ** 2, 0.0)))
+    return float(np.sqrt(max(robust_sigma(values, 0.0) ** 2 - float(np.median(errors)) ** 2, 0.0)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dsa110_contimg.photometry.forced_kernels import local_scatter
+from dsa110_contimg.telescope.spread import robust_sigma
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -122,6 +123,6 @@ def _scatter(values: NDArray[np.float32]) -> float:
     known = np.abs(values[np.isfinite(values)])
     if not known.size:
         return float("nan")
-    sigma = 1.4826 * float(np.median(known))
+    sigma = robust_sigma(known, 0.0)
     kept = known[known <= _CLIP * sigma]
     return float(np.sqrt(np.mean(kept.astype(np.float64) ** 2))) if kept.size else float("nan")

@@ -15,6 +15,7 @@ from dsa110_contimg.catalogue.matching import SkyIndex, match
 from dsa110_contimg.catalogue.spectra import REFERENCE_HZ
 from dsa110_contimg.catalogue.strips import reference_around
 from dsa110_contimg.photometry.sources import values
+from dsa110_contimg.telescope.spread import robust_sigma
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -195,7 +196,7 @@ def robust_mean(numbers: NDArray[np.float64], errors: NDArray[np.float64]) -> Es
     if not numbers.size:
         return Estimate(np.nan, np.nan, np.nan)
     centre = float(np.median(numbers))
-    scatter = _scatter(numbers - centre)
+    scatter = robust_sigma(numbers, centre)
     # Errors alone would let a few bright sources outvote what all share: neighbours, the ionosphere's waves.
     extra = np.sqrt(max(scatter**2 - float(np.median(errors)) ** 2, 0.0))
     sigma = np.maximum(np.hypot(errors, extra), 1e-12 + 1e-9 * abs(centre))
@@ -209,13 +210,8 @@ def robust_mean(numbers: NDArray[np.float64], errors: NDArray[np.float64]) -> Es
         before, centre = centre, float(np.average(numbers, weights=kept))
         if abs(centre - before) < 1e-6 * float(np.min(sigma)):
             break
-    spread = _scatter(numbers - centre) if numbers.size > 1 else float(sigma[0])
+    spread = robust_sigma(numbers, centre) if numbers.size > 1 else float(sigma[0])
     return Estimate(centre, float(np.sqrt(np.sum((kept * sigma) ** 2)) / kept.sum()), spread)
-
-
-def _scatter(offsets: NDArray[np.float64]) -> float:
-    """Standard deviation, from the median of absolute values."""
-    return 1.4826 * float(np.median(abs(offsets)))
 
 
 def _without(errors: NDArray[np.float64], own: float) -> NDArray[np.float64]:

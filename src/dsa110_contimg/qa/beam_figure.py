@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from dsa110_contimg.storage.files import output_errors
 from dsa110_contimg.telescope.beams import beam_model
 from dsa110_contimg.telescope.fitted_beams import Shape, shaped_power
+from dsa110_contimg.telescope.spread import robust_sigma
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +100,7 @@ def _across(
             # Of the ratio to the fit: within a bin the power itself changes more than it scatters.
             ratio = one.power[here] / one.fitted_power[here]
             middle = (edges[k - 1] + edges[k]) / 2.0
-            scatter = 1.4826 * np.median(abs(ratio - np.median(ratio)))
+            scatter = robust_sigma(ratio)
             height = np.interp(middle, at, fitted)
             means.append((middle, height * np.median(ratio), height * 1.2533 * scatter / np.sqrt(here.sum())))
     if means:

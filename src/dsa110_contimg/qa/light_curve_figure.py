@@ -13,6 +13,7 @@ from dsa110_contimg.images.fits import read_cutout
 from dsa110_contimg.naming import epoch_directory_name, epoch_file_name
 from dsa110_contimg.photometry.measurements import Flag
 from dsa110_contimg.qa.pictures import INK, NO_DATA, POWER, SOFT, SOURCE, save_png
+from dsa110_contimg.telescope.spread import robust_sigma
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -191,7 +192,7 @@ def _curve(axes: Axes, rows: pa.Table, band: str, over: float) -> float:
 def _show(axes: Axes, snapshot: Snapshot, label: str) -> None:
     pixels = snapshot.pixels
     finite = pixels[np.isfinite(pixels)]
-    noise = float(1.4826 * np.median(np.abs(finite - np.median(finite)))) if finite.size else 1.0
+    noise = robust_sigma(finite) if finite.size else 1.0
     noise = noise if noise > 0.0 else 1.0
     shown = axes.imshow(
         pixels / noise, origin="lower", cmap="gray_r", norm=AsinhNorm(linear_width=6.0, vmin=-6.0, vmax=80.0)
