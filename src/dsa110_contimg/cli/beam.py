@@ -7,6 +7,7 @@ import typer
 
 from dsa110_contimg.cli.context import Json, begin, emit_json
 from dsa110_contimg.cli.lazy import LightGroup
+from dsa110_contimg.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from dsa110_contimg.telescope.fitted_beams import FittedBeam
@@ -50,20 +51,11 @@ def fit(
     The images are of one strip, of groups that follow one another: sources have to cross the beam.
     """
     session = begin(ctx)
-    from rich.progress import Progress
-
     from dsa110_contimg.pipeline.beam import draw, fit_from, keep
 
     settings = session.settings
-    with Progress(console=session.console, transient=True, disable=not session.console.is_terminal) as progress:
-        task = progress.add_task("measuring", total=1.0)
-        fitted = fit_from(
-            paths or [settings.paths.ms],
-            settings,
-            catalogue,
-            base,
-            lambda part: progress.update(task, completed=part),
-        )
+    with progress_bar(session, "measuring") as tell:
+        fitted = fit_from(paths or [settings.paths.ms], settings, catalogue, base, tell)
     kept = None if dry_run else keep(fitted, directory or settings.beams_directory)
     if plot is not None:
         draw(fitted, plot, *([] if kept is None else [kept.stem]))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dsa110_contimg.cli.context import Json, Session, begin, emit_json
+from dsa110_contimg.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,16 +65,12 @@ def flag(
 
 def _flag(session: Session, ms: Path, settings: FlagSettings, qa: Path | None, *, as_json: bool) -> None:
     """Flag a Measurement Set; without a directory for the record, only say what would be flagged."""
-    from rich.progress import Progress
-
     from dsa110_contimg.flagging.flags import find_flags, write_flags
     from dsa110_contimg.flagging.history import leave_record
     from dsa110_contimg.flagging.tables import record, tabulate
 
-    shown = session.console.is_terminal and not session.log_json
-    with Progress(console=session.console, transient=True, disable=not shown) as progress:
-        bar = progress.add_task("flag", total=1.0)
-        found = find_flags(ms, settings, lambda fraction: progress.update(bar, completed=fraction))
+    with progress_bar(session, "flag") as tell:
+        found = find_flags(ms, settings, tell)
     table = tabulate(found)
     used = settings.model_dump()
     done: dict[str, Any] = {"kept": None, "files": []}

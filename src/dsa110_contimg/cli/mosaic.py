@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dsa110_contimg.cli.context import Json, Session, begin, emit_json, time_given
+from dsa110_contimg.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from dsa110_contimg.config.settings import MosaicSettings
@@ -150,13 +151,10 @@ def _make(
     *,
     replace: bool,
 ) -> dict[str, Any]:
-    from rich.progress import Progress
-
     from dsa110_contimg.mosaic.joining import join
     from dsa110_contimg.mosaic.products import write_mosaic
     from dsa110_contimg.qa.preview import draw_mosaic
 
-    with Progress(console=session.console, transient=True, disable=not session.console.is_terminal) as progress:
-        task = progress.add_task("joining", total=1.0)
-        joint = join(chosen, settings, lambda fraction: progress.update(task, completed=fraction))
+    with progress_bar(session, "joining") as tell:
+        joint = join(chosen, settings, tell)
         return write_mosaic(joint, chosen, output, settings, facts, replace=replace, draw=draw_mosaic)._asdict()

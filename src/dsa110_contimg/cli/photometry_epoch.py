@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dsa110_contimg.cli.context import Json, Session, begin, emit_json, time_given
+from dsa110_contimg.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -98,8 +99,6 @@ def _of_hour(found: "list[Input]", moment: "datetime | None") -> "tuple[list[Inp
 def _make(
     session: Session, name: str, chosen: "list[Input]", final: Path, *, keep: bool, replace: bool
 ) -> dict[str, Any]:
-    from rich.progress import Progress
-
     from dsa110_contimg.pipeline.epoch import keep_epoch, make_epoch
     from dsa110_contimg.storage.publish import clear_dead_partials, partial_directory, publish
 
@@ -107,13 +106,10 @@ def _make(
     clear_dead_partials(final.parent)
     with (
         partial_directory(final.parent, chosen[0].group) as partial,
-        Progress(console=session.console, transient=True, disable=not session.console.is_terminal) as progress,
+        progress_bar(session, name) as tell,
     ):
-        task = progress.add_task(name, total=1.0)
         images = [one.image.parent for one in chosen]
-        made = make_epoch(
-            name, images, root, partial, settings, progress=lambda part: progress.update(task, completed=part)
-        )
+        made = make_epoch(name, images, root, partial, settings, progress=tell)
         publish(made.directory, final, replace=replace)
     if keep:
         keep_epoch(final, root, settings)

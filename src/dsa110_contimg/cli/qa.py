@@ -8,6 +8,7 @@ import typer
 
 from dsa110_contimg.cli.context import Json, begin, emit_json
 from dsa110_contimg.cli.lazy import LightGroup
+from dsa110_contimg.cli.progress import progress_bar
 from dsa110_contimg.naming import PlotKind
 
 app = typer.Typer(cls=LightGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -50,13 +51,9 @@ def fast_plots(
     """
     session = begin(ctx)
     # Imported here: a help text needs none of it.
-    from rich.progress import Progress
-
     from dsa110_contimg.qa.fast_plots import make_fast_plots, plots_directory
 
-    shown = session.console.is_terminal and not session.log_json
-    with Progress(console=session.console, transient=True, disable=not shown) as progress:
-        task = progress.add_task(ms.name, total=1.0)
+    with progress_bar(session, ms.name) as tell:
         made = make_fast_plots(
             ms,
             output_dir or plots_directory(ms, session.settings.paths.qa),
@@ -64,7 +61,7 @@ def fast_plots(
             include_residual=include_residual,
             kinds=plot,
             workers=threads,
-            progress=lambda done: progress.update(task, completed=done),
+            progress=tell,
         )
     if as_json:
         emit_json(list(made))
@@ -100,8 +97,6 @@ def quicklooks(
     """
     session = begin(ctx)
     # Imported here: a help text needs none of it.
-    from rich.progress import Progress
-
     from dsa110_contimg.errors import UsageError
     from dsa110_contimg.qa.quicklooks import drawing_of, make_quicklooks
     from dsa110_contimg.qa.tools import tools_directory
@@ -116,15 +111,13 @@ def quicklooks(
         drawing = drawing._replace(max_plots=max_plots)
     if timeout is not None:
         drawing = drawing._replace(timeout_s=timeout)
-    shown = session.console.is_terminal and not session.log_json
-    with Progress(console=session.console, transient=True, disable=not shown) as progress:
-        task = progress.add_task(ms.name, total=1.0)
+    with progress_bar(session, ms.name) as tell:
         made = make_quicklooks(
             ms,
             state_dir or settings.paths.state,
             tools_directory(settings),
             drawing,
-            progress=lambda done: progress.update(task, completed=done),
+            progress=tell,
         )
     if as_json:
         emit_json(made)

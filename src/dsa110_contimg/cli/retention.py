@@ -1,7 +1,7 @@
 """``dsa110-contimg retention``: what may go by the rules, and its removal."""
 
 import sys
-from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,9 +9,9 @@ import typer
 from dsa110_contimg.cli.context import Json, begin, emit_json
 from dsa110_contimg.cli.lazy import LightGroup
 from dsa110_contimg.cli.ledger import InputDir, OutputDir, StateDir, open_existing
+from dsa110_contimg.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from dsa110_contimg.cli.context import Session
@@ -84,9 +84,10 @@ def apply(
                     raise UsageError("nobody can be asked whether to remove this", remedy="Add --yes.")
                 if not typer.confirm(f"Remove the data of {n_items} groups?", err=True):
                     raise typer.Exit(1)
-            with _bar(session, n_items) as advance:
+            with progress_bar(session, "removing") as tell:
+                gone = count(1)
                 where = (input_dir or paths.input).absolute(), (output_dir or paths.ms).absolute()
-                removals = carry_out(ledger, plans, planned, *where, settings, lambda item: advance())
+                removals = carry_out(ledger, plans, planned, *where, settings, lambda item: tell(next(gone) / n_items))
     if as_json:
         emit_json(_as_dict(plans) | {"dry_run": dry_run, "removals": removals})
     elif not dry_run:
@@ -106,16 +107,6 @@ def _plan(
 
 def _planned_only(plans: "list[KindPlan]", planned: "set[Path]") -> "list[KindPlan]":
     return [one._replace(items=tuple(item for item in one.items if planned.issuperset(item.paths))) for one in plans]
-
-
-@contextmanager
-def _bar(session: "Session", total: int) -> "Iterator[Callable[[], None]]":
-    """Show progress on a terminal; give what advances it."""
-    from rich.progress import Progress
-
-    with Progress(console=session.console, transient=True, disable=not session.console.is_terminal) as progress:
-        task = progress.add_task("removing", total=total)
-        yield lambda: progress.advance(task)
 
 
 def _as_dict(plans: "list[KindPlan]") -> dict[str, Any]:

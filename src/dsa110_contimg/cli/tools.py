@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from dsa110_contimg.cli.context import Json, begin, emit_json
 from dsa110_contimg.cli.lazy import LightGroup
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+from dsa110_contimg.cli.progress import progress_bar
 
 app = typer.Typer(cls=LightGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -37,31 +34,27 @@ def install(
     What is there already stays. Needs a network, or a mirror that pip knows.
     """
     session = begin(ctx)
-    from rich.progress import Progress
-
     from dsa110_contimg.qa.tool_installation import install as make
     from dsa110_contimg.qa.tool_installation import plan_installation
     from dsa110_contimg.qa.tools import find_tool, tools_directory
 
     directory = tools_directory(session.settings)
     wanted = [find_tool(name) for name in dict.fromkeys(names)]
-    shown = session.console.is_terminal and not session.log_json
     plans = []
-    with Progress(console=session.console, transient=True, disable=not shown) as progress:
-        for tool in wanted:
-            if dry_run:
-                plan = plan_installation(tool, directory)
+    for tool in wanted:
+        if dry_run:
+            plan = plan_installation(tool, directory)
+        else:
+            with progress_bar(session, tool.title) as tell:
+                plan = make(tool, directory, tell)
+        plans.append(plan)
+        if not as_json:
+            what = f"{tool.title} {tool.version}"
+            if plan.python is None:
+                typer.echo(f"{what} is there: {plan.environment}")
             else:
-                task = progress.add_task(tool.title, total=1.0)
-                plan = make(tool, directory, partial(_tell, progress, task))
-            plans.append(plan)
-            if not as_json:
-                what = f"{tool.title} {tool.version}"
-                if plan.python is None:
-                    typer.echo(f"{what} is there: {plan.environment}")
-                else:
-                    done = "would be installed" if dry_run else "installed"
-                    typer.echo(f"{what} {done} with {plan.python}, {plan.packages} packages: {plan.environment}")
+                done = "would be installed" if dry_run else "installed"
+                typer.echo(f"{what} {done} with {plan.python}, {plan.packages} packages: {plan.environment}")
     if as_json:
         emit_json(
             [
@@ -76,10 +69,6 @@ def install(
                 for plan in plans
             ]
         )
-
-
-def _tell(progress: Progress, task: TaskID, done: float) -> None:
-    progress.update(task, completed=done)
 
 
 @app.command("list")
