@@ -110,6 +110,25 @@ def test_a_major_cycle_does_not_clean_deeper_than_its_gain():
     assert 0.3 * peak < np.abs(residuals).max() <= 0.4 * peak
 
 
+@pytest.mark.parametrize(("error", "part"), [(0.0, 0.05), (0.1, 1 / 11), (0.5, 0.15)])
+def test_it_cleans_as_deep_as_the_last_residual_was_right(error, part):
+    field = Field(BRIGHT)
+    ours = deconvolver(field, major_gain=0.85)
+    models = np.zeros_like(field.psfs)
+    residuals = field.residuals(models)
+    before = np.abs(residuals).max()
+    assert ours.part_left == pytest.approx(0.15)
+    assert ours.clean(residuals, models)
+    after = np.abs(residuals).max()
+    # The true residual is another in one pixel.
+    residuals[0, 5, 5] += np.float32(error * (before - after))
+    ours.clean(residuals, models)
+    assert ours.part_left == pytest.approx(part, rel=1e-3)
+    # What was learned is not forgotten when later errors are smaller.
+    ours.clean(residuals, models)
+    assert ours.part_left == pytest.approx(part, rel=1e-3)
+
+
 def test_iterations_are_counted_over_major_cycles():
     field = Field(BRIGHT)
     ours = deconvolver(field, iterations=60)

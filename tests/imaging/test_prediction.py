@@ -50,10 +50,52 @@ def remainder_of(drift):
     return Remainder(band_of(drift), GRIDDER, NOTHING)
 
 
+@pytest.fixture
+def in_images_only(monkeypatch):
+    """No source is followed by itself."""
+    monkeypatch.setattr(prediction, "_MOST_SOURCES", 0)
+
+
 def test_a_true_model_that_drifts_leaves_nothing(true_model):
     left = remainder_of(drift=True)
-    assert left.take_out(true_model, 5e-3) > 1
+    assert left.take_out(true_model, 5e-3) == 1
+    assert left.n_followed == len(FLUX_JY)
     assert np.abs(left.image(1e-4)).max() < 3e-4 * true_model.max()
+
+
+@pytest.mark.usefixtures("in_images_only")
+def test_nor_does_one_that_is_followed_in_images(true_model):
+    left = remainder_of(drift=True)
+    assert left.take_out(true_model, 5e-3) > 1
+    assert left.n_followed == 0
+    assert np.abs(left.image(1e-4)).max() < 3e-4 * true_model.max()
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_what_is_not_followed_by_itself_is_followed_in_images(true_model, monkeypatch, most):
+    monkeypatch.setattr(prediction, "_MOST_SOURCES", most)
+    left = remainder_of(drift=True)
+    assert left.take_out(np.float32(0.9) * true_model, 5e-3) > 1
+    left.take_out(true_model, 5e-3)
+    assert left.n_followed == most
+    assert np.abs(left.image(1e-4)).max() < 6e-4 * true_model.max()
+
+
+def test_a_source_between_pixels_is_followed_as_a_point(true_model):
+    row, column = np.unravel_index(true_model.argmax(), true_model.shape)
+    between, along = np.zeros_like(true_model), np.zeros_like(true_model)
+    for shift, part in ((0, 0.25), (1, 0.75)):
+        between[row, column + shift] = part
+        along[row, column + shift] = part
+    left = remainder_of(drift=True)
+    by_images = remainder_of(drift=True)
+    left.take_out(between, 1e-3)
+    assert left.n_followed in (1, 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prediction, "_MOST_SOURCES", 0)
+        by_images.take_out(along, 1e-4)
+    apart = np.abs(left.image(1e-4) - by_images.image(1e-4)).max()
+    assert apart < 2e-3
 
 
 def test_one_that_stands_still_leaves_a_percent(true_model):
@@ -71,6 +113,7 @@ def test_a_model_that_grows_leaves_what_it_would_have_left_at_once(true_model, d
     assert np.abs(grown.image(1e-4) - at_once.image(1e-4)).max() < 1e-4 * true_model.max()
 
 
+@pytest.mark.usefixtures("in_images_only")
 def test_less_accuracy_takes_fewer_images(true_model):
     numbers = [remainder_of(drift=True).take_out(true_model, tolerance_jy) for tolerance_jy in (1e9, 0.2, 0.02, 0.002)]
     assert numbers[0] == 1
@@ -78,14 +121,18 @@ def test_less_accuracy_takes_fewer_images(true_model):
     assert 1 < numbers[-1] <= 6
 
 
-def test_only_what_is_new_is_degridded(true_model):
+@pytest.mark.parametrize("most", [0, 200])
+def test_only_what_is_new_is_degridded(true_model, monkeypatch, most):
+    monkeypatch.setattr(prediction, "_MOST_SOURCES", most)
     left = remainder_of(drift=True)
-    assert left.take_out(true_model, 1e-2) > 1
+    assert left.take_out(true_model, 1e-2) >= 1
     assert left.take_out(true_model, 1e-2) == 0
     assert left.take_out(np.float32(1.001) * true_model, 1e-2) == 1
 
 
-def test_what_was_taken_out_is_put_back(true_model):
+@pytest.mark.parametrize("most", [0, 1, 200])
+def test_what_was_taken_out_is_put_back(true_model, monkeypatch, most):
+    monkeypatch.setattr(prediction, "_MOST_SOURCES", most)
     left = remainder_of(drift=True)
     before = left.band.samples.visibilities.copy()
     left.take_out(true_model, 5e-3)

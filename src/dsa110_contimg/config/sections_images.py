@@ -39,7 +39,9 @@ class ImageSettings(Section):
     iterations: Count = Field(100_000, ge=0, description="Minor iterations in all; 0: the dirty image.")
     major_cycles: Count = Field(7, ge=1, description="The most major cycles.")
     gain: Number = Field(0.1, gt=0, le=1, description="Part of a peak that a minor iteration takes.")
-    major_gain: Number = Field(0.85, gt=0, le=1, description="Part of the peak that a major cycle takes.")
+    major_gain: Number = Field(
+        0.85, gt=0, le=1, description="Part of the peak that a major cycle takes: more where the last one was right."
+    )
     threshold_jy: Number = Field(0.0, ge=0, description="Stop at this residual peak [Jy/beam].")
     auto_mask: Number | None = Field(4.0, gt=0, description="Find components above so many times the local noise.")
     auto_threshold: Number = Field(1.0, ge=0, description="Clean what is masked to so many times the noise.")

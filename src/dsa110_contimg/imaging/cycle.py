@@ -172,12 +172,15 @@ def _clean(
         new_peak, new_noise = _figures(_mean(residuals, shares))
         model_jy = float(_mean(models, shares).sum(dtype=np.float64))
         seconds = time.perf_counter() - began
-        cycle = Cycle(new_peak, new_noise, model_jy, deconvolver.iterations, degridded, seconds)
+        followed = sum(each.n_followed for each in left)
+        cycle = Cycle(new_peak, new_noise, model_jy, deconvolver.iterations, degridded, followed, seconds)
         log.info(
-            "major cycle %d: peak %.3g, noise %.3g, model %.4g Jy, %d iterations, %d images degridded, %.1f s",
-            number, new_peak, new_noise, model_jy, deconvolver.iterations, degridded, seconds,
+            "major cycle %d: peak %.3g, noise %.3g, model %.4g Jy, %d iterations, %d images degridded, %d sources "
+            "followed, %.1f s",
+            number, new_peak, new_noise, model_jy, deconvolver.iterations, degridded, followed, seconds,
         )  # fmt: skip
-        if not np.isfinite(new_peak) or (new_peak > _GROWTH * peak and new_noise > noise):
+        worse = new_peak > _GROWTH * peak and new_noise > noise and not deconvolver.took_back
+        if not np.isfinite(new_peak) or worse:
             log.warning("major cycle %d made it worse (%.3g to %.3g Jy/beam): left out", number, peak, new_peak)
             residuals[:], models[:] = kept
             for each, model in zip(left, models, strict=True):

@@ -44,9 +44,9 @@ _FAR = 2.0
 # Until it is known where sources are, new ones are not sought below so many times the highest sidelobe of the peak: the
 # PSF is not the same all over the image, and what is wrong with a sidelobe is no source. Some of the peak goes always.
 _ABOVE_SIDELOBES, _LEAST_GAIN = 1.2, 0.8
-# When it was measured how wrong the last residual was that a minor cycle left: what is new is sought above so many
-# times as much, and what is known already is cleaned down to so many times, or to this part of the peak.
-_NEW_ABOVE_ERRORS, _KNOWN_ABOVE_ERRORS, _DEEPEST_PART = 1.5, 1.0, 0.05
+# When it was measured how wrong the residuals are that minor cycles leave: what is new is sought above so many times
+# as much, and what is known already is cleaned down to so many times, or to this part of the peak.
+_NEW_ABOVE_ERRORS, _KNOWN_ABOVE_ERRORS, _DEEPEST_PART = 2.5, 1.0, 0.05
 # The main lobe is above this level, and reaches so many beams further.
 _LOBE, _SKIRT_BEAMS = 0.35, 1.0
 # What was found before sidelobes were gone stays only if it is so many times the noise.
@@ -141,7 +141,7 @@ class Deconvolver:
     def part_left(self) -> float:
         """Part of a peak down to which the next major cycle cleans what is known."""
         usual = 1.0 - self._settings.major_gain
-        return usual if self._error is None else min(usual, max(_KNOWN_ABOVE_ERRORS * self._error, _DEEPEST_PART))
+        return min(usual, max(_DEEPEST_PART, self._above_errors(usual, _KNOWN_ABOVE_ERRORS)))
 
     def clean(self, residuals: NDArray[np.float32], models: NDArray[np.float32]) -> bool:
         """Move flux from residual images (K, N, N) to models (K, N, N), both in place, for one major cycle.
@@ -188,7 +188,8 @@ class Deconvolver:
             after, anywhere = float(np.max(np.abs(self._joined(residuals)[above]))), self._peak(residuals)
             if np.isfinite(models).all() and after <= _DIVERGED * high and anywhere <= _FAR * peak:  # never so of NaN
                 limited = limit_of_new > lowest and bool(self._above(residuals, thresholds).any())
-                self._left = self._joined(residuals).copy(), high
+                if after < high:
+                    self._left = self._joined(residuals).copy(), high - after
                 more = limited or self._goes_on(residuals, models, noise)
                 return (more or doubted) and self._iterations < self._settings.iterations
             (residuals[...], models[...]), self._iterations, self._error = before, iterations, None
@@ -199,18 +200,22 @@ class Deconvolver:
         """Part of the highest peak up to which what is new may be its sidelobe; 0 in the second phase."""
         if self.masked or self._settings.multiscale:
             return 0.0
-        usual = min(_ABOVE_SIDELOBES * self._sidelobe, _LEAST_GAIN)
-        return usual if self._error is None else min(usual, _NEW_ABOVE_ERRORS * self._error)
+        return self._above_errors(min(_ABOVE_SIDELOBES * self._sidelobe, _LEAST_GAIN), _NEW_ABOVE_ERRORS)
+
+    def _above_errors(self, usual: float, times: float) -> float:
+        """Part of a peak that is so many times the errors of what is cleaned down to it, if that is less than usual."""
+        return usual if self._error is None else min(usual, times * self._error / (1.0 + times * self._error))
 
     def _learn(self, residuals: NDArray[np.float32]) -> None:
-        """Measure the errors of the residual that the last minor cycle left, as a part of the peak that it cleaned.
+        """Measure the errors of the residual that the last minor cycle left, as a part of what it took from the peak.
 
         They are those of one PSF for all the image, of the beam that drifts, and of the prediction's accuracy.
         """
-        if self._left is not None:
-            left, high = self._left
-            self._error = float(np.max(np.abs(self._joined(residuals) - left))) / high
-            self._left = None
+        if self._left is not None and not self.masked:
+            left, taken = self._left
+            error = float(np.max(np.abs(self._joined(residuals) - left))) / taken
+            self._error = max(error, self._error or 0.0)
+        self._left = None
 
     def _beside(self, models: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Mark the pixels within half a beam of components, and the seed."""

@@ -105,13 +105,34 @@ class DriftingBeam(NamedTuple):
         first = np.maximum(0, np.ceil(finer * (np.arange(n_points) - 0.5))).astype(int)
         return np.sqrt(_summed(bright**2, first))
 
-    def gathered(self, model: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Add up the flux densities of a model (N, N) that are no farther apart than a beam or so [Jy]."""
-        n_pixels, n_points = model.shape[0], self.mean.shape[0]
+    def cells(self, n_pixels: int) -> NDArray[np.int64]:
+        """Number the cells of an axis, about as wide as a beam of the array: to which one each pixel belongs, (N,)."""
+        n_points = self.mean.shape[0]
         finer = min(_FINER, max(1, (n_pixels - 1) // (n_points - 1)))
-        n_fine = finer * (n_points - 1) + 1
-        nearest = np.round(np.arange(n_pixels) * ((n_fine - 1) / (n_pixels - 1)))
-        return _summed(model, np.searchsorted(nearest, np.arange(n_fine))).astype(np.float64)
+        return np.round(np.arange(n_pixels) * (finer * (n_points - 1) / (n_pixels - 1))).astype(np.int64)
+
+    def gathered(self, model: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Add up the flux densities of a model (N, N) in each cell, (n_cells, n_cells) [Jy]."""
+        cell_of = self.cells(model.shape[0])
+        return _summed(model, np.searchsorted(cell_of, np.arange(cell_of[-1] + 1))).astype(np.float64)
+
+    def beside_mean(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Beam times spectrum over its mean, less 1, in some pixels: in each integration, by polynomial, (S, T, D)."""
+        down, across = self.over.spread[rows], self.over.spread[columns]
+        mean = np.einsum("si,ij,sj->s", down, self.mean, across, optimize=True)
+        seen = np.einsum("si,tdij,sj->std", down, self.coefficients, across, optimize=True)
+        ratio = np.zeros_like(seen)
+        has_beam = mean > NO_BEAM * self.mean.max()
+        ratio[has_beam] = seen[has_beam] / mean[has_beam, None, None]
+        ratio[:, :, 0] -= (ratio[:, :, 0] @ self.roots**2)[:, None]
+        return ratio
+
+    def variation(self) -> NDArray[np.float64]:
+        """Rms over time and frequency of beam times spectrum over its mean, on the lattice, (n, n)."""
+        spread = self._spread(np.ones_like(self.mean))
+        mean = np.outer(self.roots, np.eye(len(self.polynomials))[0]).ravel()
+        spread -= np.outer(mean, mean @ spread)
+        return np.asarray(np.linalg.norm(spread, axis=0).reshape(self.mean.shape))
 
 
 class Modes(NamedTuple):

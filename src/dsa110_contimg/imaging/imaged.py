@@ -27,7 +27,9 @@ class Cycle(NamedTuple):
     iterations : int
         Minor iterations so far.
     degridded : int
-        Images that were degridded: more than the sub-bands where the drift of the beam was followed.
+        Images that were degridded: more than the sub-bands where the drift of the beam needed them.
+    followed : int
+        Sources whose drift through the beam was followed one by one, in all sub-bands.
     seconds : float
         It took.
     """
@@ -37,6 +39,7 @@ class Cycle(NamedTuple):
     model_jy: float
     iterations: int
     degridded: int
+    followed: int
     seconds: float
 
 

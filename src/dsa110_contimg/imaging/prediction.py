@@ -2,7 +2,8 @@
 
 The model is degridded and subtracted in place, piece by piece: there is no second copy of the visibilities. When it
 grows, only what is new of it is degridded, so that faint additions need little accuracy. It drifts through the beam as
-far as that matters, and is seen by samples that are wide in frequency and time.
+far as that matters: bright sources one by one, and the rest in as many images as it takes. It is seen by samples that
+are wide in frequency and time.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dsa110_contimg.imaging.prediction_kernels import subtract_wide
+from dsa110_contimg.imaging.drifting_sources import DriftingSources, Sources
+from dsa110_contimg.imaging.prediction_kernels import add_sources, subtract_wide
 from dsa110_contimg.imaging.widths import Widths, sample_widths
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from dsa110_contimg.imaging.drift import DriftingBeam, Modes
@@ -28,6 +32,10 @@ _PIECE_BYTES = 256 << 20
 # What matters little is degridded less accurately, but not less than this.
 _COARSEST = 1e-2
 _TINY_JY = 1e-30
+_SPEED_OF_LIGHT = 299792458.0
+# The drift of the brightest is followed source by source: of so many in a cycle, which take as long as an image, and
+# to this part of what is tolerated.
+_MOST_SOURCES, _OF_TOLERANCE = 200, 0.5
 
 
 class Band(NamedTuple):
@@ -94,6 +102,9 @@ class Remainder:
         self._taken: dict[int, _Model] = {}
         self._pieces = _pieces(band)
         self._strongest_jy = 0.0
+        self._sources: DriftingSources | None = None
+        if band.drift is not None:
+            self._sources = DriftingSources(band.drift, gridder.grid, _uv_rms(band.samples), taken)
 
     def image(self, epsilon: float) -> NDArray[np.float32]:
         """Make the image of what is left, (N, N) [Jy/beam], with this accuracy."""
@@ -118,23 +129,41 @@ class Remainder:
         int
             How many images were degridded for it.
         """
-        new = self._weighed(model)
+        new, rest, sources = self._weighed(model), None, None
         if self.band.drift is not None and self._modes is None:
             self._modes = self.band.drift.modes(model)
+        if self._sources is not None:
+            sources = self._sources.change(model, _OF_TOLERANCE * tolerance_jy, _MOST_SOURCES)
+            rest = self._without_sources(new)
         self._strongest_jy = max(self._strongest_jy, float(self._amplitudes(new.bright)[0]))
-        pending_jy = self._pending(new)
+        pending_jy = self._pending(new, rest)
         # The mean is always taken out, and of the others those that matter most.
         order = 1 + np.argsort(pending_jy[1:])
         lost_jy = np.sqrt(np.cumsum(pending_jy[order] ** 2))
         n_degridded = 0
         for number in [0, *sorted(order[lost_jy > tolerance_jy].tolist())]:
-            change = new.pixels - self._taken.get(number, self._first).pixels
-            self._taken[number] = new
-            if change.any():
+            wanted = new if rest is None or number == 0 else rest
+            change = wanted.pixels - self._taken.get(number, self._first).pixels
+            self._taken[number] = wanted
+            with_sources = sources if number == 0 else None
+            if change.any() or (with_sources is not None and len(with_sources.table)):
                 accuracy = self._gridder.epsilon * self._strongest_jy / max(float(pending_jy[number]), _TINY_JY)
-                self._subtract(number, change, float(np.clip(accuracy, self._gridder.epsilon, _COARSEST)))
-                n_degridded += 1
+                self._subtract(number, change, float(np.clip(accuracy, self._gridder.epsilon, _COARSEST)), with_sources)
+                n_degridded += bool(change.any())
         return n_degridded
+
+    @property
+    def n_followed(self) -> int:
+        """Number of sources whose drift is followed one by one."""
+        return 0 if self._sources is None else int(np.count_nonzero(self._sources.followed))
+
+    def _without_sources(self, model: _Model) -> _Model:
+        """Give the model whose drift the modes have to follow: where sources are followed it is as at first."""
+        assert self._sources is not None
+        return _Model(
+            np.where(self._sources.pixels, self._first.pixels, model.pixels),
+            np.where(self._sources.followed.reshape(model.bright.shape), self._first.bright, model.bright),
+        )
 
     def _weighed(self, model: NDArray[np.float32]) -> _Model:
         drift = self.band.drift
@@ -144,32 +173,44 @@ class Remainder:
         """Rms amplitudes of visibilities in each mode, (K,) [Jy]; only the mean if the beam stands still."""
         return np.array([np.linalg.norm(bright)]) if self._modes is None else self._modes.amplitudes(bright)
 
-    def _pending(self, model: _Model) -> NDArray[np.float64]:
-        """Amplitudes of what is not yet taken out in each mode, (K,) [Jy]."""
-        pending_jy = self._amplitudes(model.bright - self._first.bright)
+    def _pending(self, model: _Model, rest: _Model | None) -> NDArray[np.float64]:
+        """Amplitudes of what is not yet taken out in each mode, (K,) [Jy]; `rest` is for all but the mean."""
+        others = model if rest is None else rest
+        pending_jy = self._amplitudes(others.bright - self._first.bright)
+        pending_jy[0] = self._amplitudes(model.bright - self._taken.get(0, self._first).bright)[0]
         for number, taken in self._taken.items():
-            pending_jy[number] = self._amplitudes(model.bright - taken.bright)[number]
+            if number > 0:
+                pending_jy[number] = self._amplitudes(others.bright - taken.bright)[number]
         return pending_jy
 
-    def _subtract(self, number: int, change: NDArray[np.float32], epsilon: float) -> None:
-        """Degrid a mode of the change of a model, and subtract it."""
+    def _subtract(self, number: int, change: NDArray[np.float32], epsilon: float, sources: Sources | None) -> None:
+        """Degrid a mode of the change of a model, add sources to it, and subtract it."""
         samples, gridder = self.band.samples, self._gridder._replace(epsilon=epsilon)
         image, factor = change, self.band.spectrum[None]
         if self._modes is not None:
             image, factor = self._modes.image(number, change), self._modes.factor(number)
         with ThreadPoolExecutor(gridder.threads) as pool:
             for piece in self._pieces:
-                predicted = gridder.visibilities(image, samples.uvw_m[piece.rows], samples.freq_hz)
-                left, (rows, parts, by_channel) = samples.visibilities[piece.rows], piece.widths
+                uvw_m, left = samples.uvw_m[piece.rows], samples.visibilities[piece.rows]
                 edges = np.linspace(0, len(left), gridder.threads + 1).astype(int).tolist()
-                tasks = [
-                    pool.submit(
-                        subtract_wide, predicted, factor, piece.time, rows, parts, by_channel, first, last, left
-                    )
-                    for first, last in itertools.pairwise(edges)
-                ]
-                for task in tasks:
-                    task.result()
+                predicted = gridder.visibilities(image, uvw_m, samples.freq_hz)
+                if sources is not None and len(sources.table):
+                    _run(pool, edges, add_sources, uvw_m, samples.freq_hz, piece.time, *sources, out=predicted)
+                _run(pool, edges, subtract_wide, predicted, factor, piece.time, *piece.widths, out=left)
+
+
+def _run(
+    pool: ThreadPoolExecutor, edges: list[int], kernel: Callable[..., None], *inputs: Any, out: NDArray[Any]
+) -> None:
+    """Run a kernel on parts of the rows at once."""
+    tasks = [pool.submit(kernel, *inputs, first, last, out) for first, last in itertools.pairwise(edges)]
+    for task in tasks:
+        task.result()
+
+
+def _uv_rms(samples: Samples) -> float:
+    """Rms of u, or v, of the samples [wavelengths]."""
+    return float(np.sqrt(np.mean(samples.uvw_m[:, :2] ** 2)) * samples.freq_hz.mean() / _SPEED_OF_LIGHT)
 
 
 class _Piece(NamedTuple):

@@ -10,6 +10,12 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_SPEED_OF_LIGHT = 299792458.0
+# Rows of an integration whose phases are turned together from channel to channel, so that the compiler makes vectors.
+_ROWS = 128
+# Channels that are no farther than this from an even grid are turned as if they were on it [Hz].
+_EVEN_HZ = 1.0
+
 
 def compile_kernels() -> None:
     """Compile everything here, or take it from the cache."""
@@ -17,6 +23,9 @@ def compile_kernels() -> None:
     factor, time = np.ones((1, 3), np.float32), np.zeros(2, np.int64)
     for parts in (np.zeros((2, 0), np.float32), np.zeros((2, 4), np.float32)):
         subtract_wide(predicted, factor, time, np.zeros(parts.shape, np.int64), parts, 0.0, 0, 2, predicted.copy())
+    add_sources(
+        np.ones((2, 3)), np.full(3, 1e9), time, np.zeros((1, 3)), np.ones((1, 1, 3), np.float32), 0, 2, predicted
+    )
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -75,3 +84,77 @@ def subtract_wide(
         bend[-1] = bend[-2] + bend[-2] - bend[-3]
         for c in range(n_channels):
             visibilities[row, c] -= here[c] * (line[c] + beside * bend[c])
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _delays(uvw_m: NDArray[np.float64], direction: NDArray[np.float64], delay_s: NDArray[np.float64]) -> None:
+    """Fill in 2 pi times the delays of a direction at some rows [s]."""
+    for r in range(uvw_m.shape[0]):
+        path_m = uvw_m[r, 0] * direction[0] + uvw_m[r, 1] * direction[1] + uvw_m[r, 2] * direction[2]
+        delay_s[r] = 2.0 * np.pi * path_m / _SPEED_OF_LIGHT
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def add_sources(
+    uvw_m: NDArray[np.float64],
+    freq_hz: NDArray[np.float64],
+    time: NDArray[np.int64],
+    direction: NDArray[np.float64],
+    table: NDArray[np.float32],
+    first: int,
+    last: int,
+    predicted: NDArray[np.complex64],
+) -> None:
+    """Add the visibilities of point sources whose flux depends on time and frequency.
+
+    Parameters
+    ----------
+    uvw_m : (N, 3) float64
+        [m].
+    freq_hz : (C,) float64
+        [Hz].
+    time : (N,) int64
+        Integration of each row.
+    direction : (S, 3) float64
+        (l, m, n - 1).
+    table : (S, T, C) float32
+        Flux density in each integration and channel [Jy].
+    first, last : int
+        The rows to which it is added.
+    predicted : (N, C) complex64
+        Changed in place.
+    """
+    n_channels = freq_hz.size
+    step_hz = (freq_hz[-1] - freq_hz[0]) / max(1, n_channels - 1)
+    even = np.abs(freq_hz - freq_hz[0] - step_hz * np.arange(n_channels)).max() < _EVEN_HZ
+    real, imag = np.empty((n_channels, _ROWS), np.float32), np.empty((n_channels, _ROWS), np.float32)
+    delay_s = np.empty(_ROWS)
+    here_real, here_imag = np.empty(_ROWS, np.float32), np.empty(_ROWS, np.float32)
+    step_real, step_imag = np.empty(_ROWS, np.float32), np.empty(_ROWS, np.float32)
+    begin = first
+    while begin < last:
+        n = min(_ROWS, last - begin)
+        while time[begin + n - 1] != time[begin]:
+            n -= 1
+        real[:] = 0.0
+        imag[:] = 0.0
+        for s in range(direction.shape[0]):
+            flux = table[s, time[begin]]
+            _delays(uvw_m[begin : begin + n], direction[s], delay_s)
+            for r in range(n):
+                here_real[r], here_imag[r] = np.cos(freq_hz[0] * delay_s[r]), np.sin(freq_hz[0] * delay_s[r])
+                step_real[r], step_imag[r] = np.cos(step_hz * delay_s[r]), np.sin(step_hz * delay_s[r])
+            for c in range(n_channels):
+                if not even:
+                    for r in range(n):
+                        here_real[r], here_imag[r] = np.cos(freq_hz[c] * delay_s[r]), np.sin(freq_hz[c] * delay_s[r])
+                for r in range(n):
+                    a, b = here_real[r], here_imag[r]
+                    real[c, r] += flux[c] * a
+                    imag[c, r] += flux[c] * b
+                    here_real[r] = a * step_real[r] - b * step_imag[r]
+                    here_imag[r] = a * step_imag[r] + b * step_real[r]
+        for r in range(n):
+            for c in range(n_channels):
+                predicted[begin + r, c] += complex(real[c, r], imag[c, r])
+        begin += n

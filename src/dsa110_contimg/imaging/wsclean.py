@@ -246,7 +246,7 @@ def _cycles(said: str, residual: NDArray[np.float32], model: NDArray[np.float32]
     """Major cycles, of which the log tells the iterations alone; the figures of the last are of what is left."""
     iterations = [int(number) for number in re.findall(r"Performed (\d+) iterations in total", said)]
     nothing = float("nan")
-    cycles = [Cycle(nothing, nothing, nothing, number, 1, nothing) for number in iterations]
+    cycles = [Cycle(nothing, nothing, nothing, number, 1, 0, nothing) for number in iterations]
     if cycles:
         spread = float(1.4826 * np.median(np.abs(residual - np.median(residual))))
         cycles[-1] = cycles[-1]._replace(
