@@ -15,6 +15,8 @@ _SPEED_OF_LIGHT = 299792458.0
 _ROWS = 128
 # Channels that are no farther than this from an even grid are turned as if they were on it [Hz].
 _EVEN_HZ = 1.0
+# What is turned further by less than this is turned by a polynomial, which is right to 1e-4 [rad].
+_LITTLE_RAD = 0.4
 
 
 def compile_kernels() -> None:
@@ -87,11 +89,34 @@ def subtract_wide(
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _delays(uvw_m: NDArray[np.float64], direction: NDArray[np.float64], delay_s: NDArray[np.float64]) -> None:
-    """Fill in 2 pi times the delays of a direction at some rows [s]."""
+def _delays(uvw_m: NDArray[np.float64], direction: NDArray[np.float64], delay_s: NDArray[np.float64]) -> float:
+    """Fill in 2 pi times the delays of a direction at some rows [s]; give the longest."""
+    longest_s = 0.0
     for r in range(uvw_m.shape[0]):
         path_m = uvw_m[r, 0] * direction[0] + uvw_m[r, 1] * direction[1] + uvw_m[r, 2] * direction[2]
         delay_s[r] = 2.0 * np.pi * path_m / _SPEED_OF_LIGHT
+        longest_s = max(longest_s, abs(delay_s[r]))
+    return longest_s
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _turn(
+    little: bool,
+    freq_hz: float,
+    delay_s: NDArray[np.float64],
+    real: NDArray[np.float32],
+    imag: NDArray[np.float32],
+) -> None:
+    """Fill in exp(i freq delay); `little` says that the angles are small."""
+    if little:
+        for r in range(delay_s.size):
+            angle = np.float32(freq_hz * delay_s[r])
+            square = angle * angle
+            real[r] = np.float32(1.0) - square * (np.float32(0.5) - square * np.float32(1.0 / 24.0))
+            imag[r] = angle * (np.float32(1.0) - square * np.float32(1.0 / 6.0))
+    else:
+        for r in range(delay_s.size):
+            real[r], imag[r] = np.cos(freq_hz * delay_s[r]), np.sin(freq_hz * delay_s[r])
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -125,12 +150,16 @@ def add_sources(
         Changed in place.
     """
     n_channels = freq_hz.size
-    step_hz = (freq_hz[-1] - freq_hz[0]) / max(1, n_channels - 1)
-    even = np.abs(freq_hz - freq_hz[0] - step_hz * np.arange(n_channels)).max() < _EVEN_HZ
+    # Where channels were averaged of which some are flagged, the mean frequency is beside an even grid.
+    step_hz = np.median(np.diff(freq_hz)) if n_channels > 1 else 0.0
+    beside_hz = freq_hz - step_hz * np.arange(n_channels)
+    first_hz = np.median(beside_hz)
+    beside_hz -= first_hz
     real, imag = np.empty((n_channels, _ROWS), np.float32), np.empty((n_channels, _ROWS), np.float32)
     delay_s = np.empty(_ROWS)
     here_real, here_imag = np.empty(_ROWS, np.float32), np.empty(_ROWS, np.float32)
     step_real, step_imag = np.empty(_ROWS, np.float32), np.empty(_ROWS, np.float32)
+    more_real, more_imag = np.empty(_ROWS, np.float32), np.empty(_ROWS, np.float32)
     begin = first
     while begin < last:
         n = min(_ROWS, last - begin)
@@ -140,18 +169,23 @@ def add_sources(
         imag[:] = 0.0
         for s in range(direction.shape[0]):
             flux = table[s, time[begin]]
-            _delays(uvw_m[begin : begin + n], direction[s], delay_s)
+            longest_s = _delays(uvw_m[begin : begin + n], direction[s], delay_s)
             for r in range(n):
-                here_real[r], here_imag[r] = np.cos(freq_hz[0] * delay_s[r]), np.sin(freq_hz[0] * delay_s[r])
+                here_real[r], here_imag[r] = np.cos(first_hz * delay_s[r]), np.sin(first_hz * delay_s[r])
                 step_real[r], step_imag[r] = np.cos(step_hz * delay_s[r]), np.sin(step_hz * delay_s[r])
             for c in range(n_channels):
-                if not even:
+                amplitude = flux[c]
+                if abs(beside_hz[c]) < _EVEN_HZ:
                     for r in range(n):
-                        here_real[r], here_imag[r] = np.cos(freq_hz[c] * delay_s[r]), np.sin(freq_hz[c] * delay_s[r])
+                        real[c, r] += amplitude * here_real[r]
+                        imag[c, r] += amplitude * here_imag[r]
+                else:
+                    _turn(abs(beside_hz[c]) * longest_s < _LITTLE_RAD, beside_hz[c], delay_s[:n], more_real, more_imag)
+                    for r in range(n):
+                        real[c, r] += amplitude * (here_real[r] * more_real[r] - here_imag[r] * more_imag[r])
+                        imag[c, r] += amplitude * (here_real[r] * more_imag[r] + here_imag[r] * more_real[r])
                 for r in range(n):
                     a, b = here_real[r], here_imag[r]
-                    real[c, r] += flux[c] * a
-                    imag[c, r] += flux[c] * b
                     here_real[r] = a * step_real[r] - b * step_imag[r]
                     here_imag[r] = a * step_imag[r] + b * step_real[r]
         for r in range(n):
