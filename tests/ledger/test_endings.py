@@ -57,3 +57,16 @@ def test_an_interruption_forgets_nothing(ledger, begin):
     assert (row.n_transient, row.last_failure, row.reason, row.not_before_utc) == (0, "resource", "no room", None)
     (event,) = ledger.events(group_id=unit, limit=1)
     assert (event.kind, event.text) == ("interrupted", "an attempt ended without a product")
+
+
+@pytest.mark.parametrize("begin", [at_a_group, at_an_epoch])
+def test_want_of_memory_counts_like_what_may_pass_and_want_of_room_does_not(ledger, begin):
+    unit, end = begin(ledger)
+    end(FailureKind.RESOURCE, "no room", retry_after_s=0.0)
+    end(FailureKind.TRANSIENT, "a mount", retry_after_s=0.0)
+    end(FailureKind.MEMORY, "too large", retry_after_s=0.0)
+    assert row_of(ledger, unit).n_transient == 2
+    for _ in range(2):
+        end(FailureKind.MEMORY, "too large", retry_after_s=0.0)
+    state = ledger.epoch(unit).state if unit == EPOCH else ledger.state(unit)
+    assert (state.value, row_of(ledger, unit).reason) == ("failed", "too large")

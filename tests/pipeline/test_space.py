@@ -90,18 +90,17 @@ def test_a_disk_of_the_ledger_that_is_full_pauses_the_stream_until_there_is_room
     assert stream.strays() == []
 
 
-def test_a_group_that_outgrows_its_share_of_memory_waits_by_itself(tmp_path):
-    stream = Stream(tmp_path, memory_gb=0.02, retry_s=0.5)
+def test_a_group_that_outgrows_its_share_of_memory_waits_by_itself_and_fails_in_the_end(tmp_path):
+    stream = Stream(tmp_path, memory_gb=0.02, retry_s=0.01)
     stream.write(0)
     with stream:
-        stream.wait(lambda: len(stream.attempts(0)) >= 3)
-        ended = stream.attempts(0)
+        stream.wait_for({0: "failed"})
+        ended = stream.history(0).attempts
         assert "paused: " not in stream.log
-    assert {item.failure_kind for item in ended} == {"resource"}
-    assert "more than its share of memory" in ended[0].message
+    assert [item.failure_kind for item in ended] == ["memory"] * 4
+    assert "more than its share of memory: raise stream.memory_gb" in stream.history(0).group.reason
     pauses = [(b.started_utc - a.ended_utc).total_seconds() for a, b in pairwise(ended)]
-    assert pauses[0] >= 0.5
-    assert pauses[1] >= 1.0
+    assert all(pause >= least for pause, least in zip(pauses, (0.01, 0.16, 2.56), strict=True))
 
 
 @pytest.mark.parametrize("which", ["ms", "scratch"])

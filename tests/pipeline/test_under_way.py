@@ -13,30 +13,12 @@ from dsa110_contimg.naming import partial_name
 from dsa110_contimg.pipeline.description import AttemptResult, Manifest, ProductMade
 from dsa110_contimg.pipeline.dispatch import Dispatcher
 from dsa110_contimg.pipeline.failures import RESOURCE, TRANSIENT
-from dsa110_contimg.pipeline.health import Health
-from dsa110_contimg.pipeline.space import ROOT, Space
-from dsa110_contimg.pipeline.under_way import Shared, n_starved, patience_s, result_of
+from dsa110_contimg.pipeline.under_way import MEMORY_REMEDY, n_starved, patience_s, result_of
 from dsa110_contimg.storage.checksums import tree_checksum
 from ledger_groups import add_group, gid_of, group
+from promised_attempts import shared
 
 MS = "a.ms"
-
-
-class Promises:
-    """Runs nothing: the test says how each attempt ends."""
-
-    def __init__(self):
-        self.futures = []
-        self.descriptions = []
-
-    def submit(self, description):
-        self.descriptions.append(description)
-        self.futures.append(Future())
-        return self.futures[-1]
-
-    def close(self):
-        for future in self.futures:
-            future.cancel()
 
 
 class Bench:
@@ -47,11 +29,9 @@ class Bench:
         self.output.mkdir()
         paths = {"input": base, "ms": self.output, "state": base / "state"}
         settings = with_changes(Settings(), paths=paths, stream={"stages": ("convert",), "retry_s": 0.0})
-        space = Space((self.output,), 0)
-        for place in (self.output, ROOT):
-            space.look(place)
-        self.ledger, self.runner, self.health = ledger, Promises(), Health(1)
-        self.dispatcher = Dispatcher(ledger, settings, Shared(self.runner, space, self.health))
+        with_room = shared(self.output)
+        self.ledger, self.runner, self.health = ledger, with_room.runner, with_room.health
+        self.dispatcher = Dispatcher(ledger, settings, with_room)
         self.gid = add_group(ledger)
 
     def begin(self):
@@ -120,6 +100,19 @@ def test_a_full_disk_pauses_all_and_counts_no_attempt(bench):
     assert bench.ledger.state(bench.gid) is GroupState.READY
 
 
+def test_a_job_that_needs_more_memory_than_it_may_have_is_tried_four_times(bench):
+    for n in range(1, 5):
+        bench.begin()
+        bench.end(AttemptResult(None, RESOURCE, "image took 9.1 GB, more than its share of memory", -9, alone=True))
+        assert bench.health.paused == ""
+        assert bench.ledger.state(bench.gid) is (GroupState.READY if n < 4 else GroupState.FAILED)
+    history = bench.ledger.group(bench.gid)
+    assert {one.failure_kind for one in history.attempts} == {FailureKind.MEMORY}
+    assert history.group.reason.endswith(f"more than its share of memory: {MEMORY_REMEDY}")
+    bench.ledger.decide(bench.gid, DecisionKind.RETRY, "me", "more memory")
+    assert bench.ledger.state(bench.gid) is GroupState.READY
+
+
 def test_what_is_under_way_at_the_end_is_interrupted(bench):
     bench.begin()
     bench.dispatcher.give_up()
@@ -148,6 +141,7 @@ def test_pauses_grow_with_the_failures_before():
 
     starved = FailureKind.RESOURCE
     assert [patience_s(FailureKind.TRANSIENT, 10.0, n, ()) for n in range(3)] == [10.0, 40.0, 160.0]
+    assert [patience_s(FailureKind.MEMORY, 10.0, n, ()) for n in range(4)] == [10.0, 160.0, 2560.0, 3600.0]
     assert patience_s(starved, 10.0, 0, attempts(starved, starved)) == 40.0
     assert patience_s(starved, 10.0, 0, attempts(*[starved] * 20)) == 3600.0
     assert patience_s(FailureKind.BUG, 10.0, 0, ()) is patience_s(None, 10.0, 0, ()) is None

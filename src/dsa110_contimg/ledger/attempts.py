@@ -111,7 +111,7 @@ class Attempts(Connected):
         stages : sequence of Stage
             What it did.
         retry_after_s : float, optional
-            The group is not tried again before [s]; by default 10 s, 40 s, 160 s after transient failures.
+            The group is not tried again before [s]; by default 10 s, 40 s, 160 s after failures that may pass.
         set_aside : mapping of Path to (str, str), optional
             Files that it found bad: outcome and reason.
 

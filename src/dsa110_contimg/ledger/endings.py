@@ -12,6 +12,7 @@ from dsa110_contimg.ledger.rows import ended
 from dsa110_contimg.ledger.states import FailureKind
 
 _FIRST_BACKOFF_S = 10.0
+_COUNTED = {FailureKind.TRANSIENT, FailureKind.MEMORY}
 
 
 class Ending(NamedTuple):
@@ -50,11 +51,11 @@ def end_in_vain(
     connection.execute(attempts.update().where(attempts.c.id == attempt_id).values(values))
     said = ending.message or "an attempt ended without a product"
     add_event(connection, kind.value if kind else "interrupted", said, row.id, when)
-    if wait_s is None and kind is FailureKind.TRANSIENT:
+    if wait_s is None and kind in _COUNTED:
         wait_s = _FIRST_BACKOFF_S * 4.0**row.n_transient
     return {
         "current_attempt": None,
-        "n_transient": row.n_transient + (kind is FailureKind.TRANSIENT),
+        "n_transient": row.n_transient + (kind in _COUNTED),
         "last_failure": kind or row.last_failure,
         "not_before_utc": None if wait_s is None else when + timedelta(seconds=wait_s),
         "reason": ending.message if kind else row.reason,

@@ -9,7 +9,7 @@ from dsa110_contimg.naming import N_SUBBANDS
 ALL_SUBBANDS = (1 << N_SUBBANDS) - 1
 """Every subband, as a mask: bit n is subband n."""
 TRANSIENT_RETRIES = 3
-"""So often a group is tried again after a failure that may pass."""
+"""So often a group is tried again after failures that may pass, for want of memory included."""
 
 
 class Wanted(StrEnum):
@@ -37,7 +37,8 @@ class FailureKind(StrEnum):
     """Why an attempt failed, and so what follows."""
 
     TRANSIENT = "transient"  # again, after a while, `TRANSIENT_RETRIES` times
-    RESOURCE = "resource"  # disk or memory: again when there is some, however often
+    RESOURCE = "resource"  # no room on a disk: again when there is some, however often
+    MEMORY = "memory"  # it took more than its share, or was killed as if it had: again as after a transient failure
     BAD_DATA = "bad-data"  # never again, unless an operator says so
     BUG = "bug"  # likewise, and the evidence is kept
 
@@ -70,7 +71,7 @@ class GroupFacts:
     last_failure : FailureKind or None
         How the last attempt failed, since it was last told to begin afresh; None: it did not.
     n_transient : int
-        Transient failures since then.
+        Transient failures since then, those for want of memory included.
     """
 
     wanted: Wanted

@@ -6,6 +6,7 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LONGEST_WAIT_S = 3600.0
+
+MEMORY_REMEDY = "raise stream.memory_gb, lower stream.workers, or make images smaller (image.size)"
+"""What to do about a job that needs more memory than it may have."""
 
 
 class Shared(NamedTuple):
@@ -156,10 +160,12 @@ class AttemptsUnderWay(ABC):
         if result.exit_code is not None:
             discard(item.attempt, Path(item.description.output), self._settings.paths.scratch)
         item.description.path.unlink(missing_ok=True)  # its supervisor may be dead
-        kind = FailureKind(result.failure) if result.failure else None
+        kind = kind_recorded(result)
         wait_s = patience_s(kind, self._settings.stream.retry_s, *self._before(unit))
+        if kind is FailureKind.MEMORY:
+            result = replace(result, message=f"{result.message}: {MEMORY_REMEDY}")
         state = self._end(item, Ending(kind, result, wait_s))
-        level = logging.ERROR if kind in {FailureKind.BUG, FailureKind.RESOURCE} else logging.WARNING
+        level = logging.WARNING if kind in {FailureKind.TRANSIENT, FailureKind.BAD_DATA, None} else logging.ERROR
         log.log(
             level, "%s: %s (%s): it is %s; log: %s",
             *(unit, result.message, kind or "interrupted", state.value, item.description.log_path),
@@ -186,10 +192,20 @@ def result_of(future: Future[AttemptResult]) -> AttemptResult:
         return AttemptResult(None, kind, f"the worker was lost ({message_of(error)})", exit_code=-9, alone=True)
 
 
+def kind_recorded(result: AttemptResult) -> FailureKind | None:
+    """Say as what a failure is recorded: want of a resource that is the job's own is want of memory."""
+    if result.failure == RESOURCE and result.alone:
+        return FailureKind.MEMORY
+    return FailureKind(result.failure) if result.failure else None
+
+
 def patience_s(kind: FailureKind | None, retry_s: float, n_transient: int, attempts: Sequence[Attempt]) -> float | None:
     """Say how long to wait after a failure [s], given those before; None: no longer than otherwise."""
     if kind is FailureKind.TRANSIENT:
         return retry_s * 4.0**n_transient
+    if kind is FailureKind.MEMORY:
+        # It may be others who take it, and they may take longer: 10 s, 3 min, 43 min.
+        return min(_LONGEST_WAIT_S, retry_s * 16.0**n_transient)
     if kind is FailureKind.RESOURCE:
         return min(_LONGEST_WAIT_S, retry_s * 2.0 ** n_starved(attempts))
     return None
