@@ -74,7 +74,7 @@ def test_what_ails_an_antenna_on_a_calibrator_is_named():
 
 def test_the_states_of_an_epoch_are_explained():
     page = PAGE.with_name("epochs.md").read_text().partition("## In the stream")[2]
-    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == [state.value for state in EpochState]
+    assert re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE) == [state.value for state in EpochState]
 
 
 def test_nothing_is_named_that_is_not_there():

@@ -8,7 +8,7 @@ import pytest
 from dsa110_contimg.errors import AttemptRunningError, UnknownEpochError
 from dsa110_contimg.ledger import FailureKind, GroupState, Product
 from dsa110_contimg.ledger.calibrations import Observing
-from dsa110_contimg.ledger.epoch_states import EpochState
+from dsa110_contimg.ledger.epoch_states import THIN, EpochState
 from dsa110_contimg.ledger.epoch_summary import NO_EPOCHS, summarize_epochs
 from dsa110_contimg.ledger.records import utc_of
 from dsa110_contimg.ledger.summary import summarize
@@ -64,7 +64,7 @@ def test_it_is_noted_once_and_found_by_strip_time_and_state(ledger):
     for name in (EPOCH, OTHER, EPOCH):
         note_epoch(ledger, name)
     note_epoch(ledger, NEXT, EPOCH_MJD + 0.0415)
-    ledger.note_thin(OTHER, {}, "0 images")
+    ledger.note_untried(OTHER, THIN, {}, "0 images")
     assert ledger.epoch_strips() == {EPOCH: "+54.6", OTHER: "+16.3", NEXT: "+54.6"}
     assert [item.id for item in ledger.epochs()] == [NEXT, EPOCH, OTHER]
     assert [item.id for item in ledger.epochs(strip="+54.6", limit=1)] == [NEXT]

@@ -5,11 +5,19 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 
-from dsa110_contimg.ledger import FailureKind
+from dsa110_contimg.config.changes import with_changes
+from dsa110_contimg.config.settings import Settings
+from dsa110_contimg.ledger import FailureKind, Product, open_ledger
+from dsa110_contimg.ledger.calibrations import Observing
 from dsa110_contimg.ledger.epoch_states import EpochState
+from dsa110_contimg.ledger.summary import summarize
 from dsa110_contimg.lightcurves.query import open_store
-from dsa110_contimg.naming import epoch_file_name
+from dsa110_contimg.naming import epoch_directory_name, epoch_file_name
 from dsa110_contimg.pipeline.differences import differences
+from dsa110_contimg.pipeline.epoch_dispatch import EpochDispatcher
+from dsa110_contimg.pipeline.epoch_keeping import EpochKeeper
+from ledger_groups import AFTER, add_group, gid_of, group
+from promised_attempts import shared
 from stream_hours import EPOCH, HourStream
 
 BOUNDARIES = [
@@ -106,3 +114,45 @@ def test_a_job_that_is_killed_is_tried_again_and_a_strip_in_trouble_stops_nobody
         stream.write(0)
         stream.wait_for({0: "done"})
     assert stream.strays() == []
+
+
+@pytest.fixture
+def hour(tmp_path):
+    """A ledger with an hour that is due, and what would have it made."""
+    output = tmp_path / "ms"
+    output.mkdir()
+    given = {"input": tmp_path, "ms": output, "state": tmp_path / "state"}
+    epochs = {"enabled": True, "least_images": 2, "wait_s": 0.0}
+    settings = with_changes(Settings(), paths=given, epochs=epochs, lightcurves={"directory": tmp_path / "curves"})
+    with open_ledger(tmp_path / "state" / "ledger.sqlite") as ledger:
+        for i in range(3):
+            attempt = ledger.begin_attempt(add_group(ledger, i), now=AFTER)
+            ledger.note_observing(Observing(gid_of(i), group(i).start_mjd, 54.57, {}))
+            product = Product(output / f"{gid_of(i)}-images", "images", f"sum{i}", 10)
+            ledger.commit_products(attempt.id, [product], range(16), now=AFTER)
+        keeper = EpochKeeper(ledger, lambda _: None, lambda: None)
+        yield output, ledger, EpochDispatcher(ledger, settings, shared(output), keeper, 0.0)
+
+
+def test_an_epoch_that_somebody_made_by_hand_is_left_alone_by_name(hour, caplog):
+    output, ledger, dispatcher = hour
+    dispatcher._hours.notice()
+    (epoch,) = ledger.epochs()
+    directory = output / epoch_directory_name(epoch.id)
+    directory.mkdir()
+    assert not dispatcher.start_due()
+    found = ledger.epoch(epoch.id)
+    assert (found.state, found.n_attempts) == (EpochState.BY_HAND, 0)
+    assert found.reason == f"{directory} is there already, and the stream did not make it"
+    assert "Move it away, then epochs retry" in caplog.text
+    assert summarize(ledger.path).epochs.states["by-hand"] == 1
+    dispatcher._looked = -10.0
+    assert not dispatcher.start_due()
+    assert dispatcher.idle
+    assert len(ledger.events(group_id=epoch.id)) == 1  # it is not looked at again and again
+    # Moved away, and asked for, it is made.
+    directory.rmdir()
+    ledger.retry_epoch(epoch.id, "me", "moved away")
+    dispatcher._looked = -10.0
+    assert dispatcher.start_due()
+    assert ledger.epoch(epoch.id).state is EpochState.RUNNING

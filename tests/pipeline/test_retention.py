@@ -17,6 +17,7 @@ import dsa110_contimg
 from dsa110_contimg.config.settings import KeepSettings, RetentionSettings
 from dsa110_contimg.errors import RetentionError
 from dsa110_contimg.ledger import Product
+from dsa110_contimg.ledger.epoch_states import THIN
 from dsa110_contimg.ledger.opening import open_ledger
 from dsa110_contimg.ledger.states import DecisionKind, GroupState
 from dsa110_contimg.pipeline.retention import carry_out, make_plan, read_plan, save_plan
@@ -331,5 +332,5 @@ def test_images_of_an_hour_that_is_to_be_made_stay(night):
     note_epoch(night.ledger)
     assert ids(night.plan(images={"days": 1})[0]["images"]) == []
     assert ids(night.plan(ms={"days": 1})[0]["ms"]) == night.ids
-    night.ledger.note_thin(EPOCH, {}, "too few")
+    night.ledger.note_untried(EPOCH, THIN, {}, "too few")
     assert ids(night.plan(images={"days": 1})[0]["images"]) == night.ids

@@ -28,6 +28,7 @@ class StateName(StrEnum):
     DONE = "done"
     BAD = "bad"
     THIN = "thin"
+    BY_HAND = "by-hand"
     FAILED = "failed"
 
 
@@ -47,7 +48,7 @@ def list_epochs(
     state: StateDir = None,
     as_json: Json = False,
 ) -> None:
-    """List epochs, the newest first: open, running, done, bad, thin or failed."""
+    """List epochs, the newest first: open, running, done, bad, thin, by-hand or failed."""
     session = begin(ctx)
     from dsa110_contimg.ledger.epoch_states import EpochState
     from dsa110_contimg.naming import parse_utc

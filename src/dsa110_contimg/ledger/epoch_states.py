@@ -9,7 +9,10 @@ from dsa110_contimg.ledger.states import TRANSIENT_RETRIES, FailureKind, GroupSt
 
 THIN = "thin"
 """In place of a kind of failure: the hour has too few images, and nothing was tried."""
-_FINAL = {THIN, FailureKind.BAD_DATA.value, FailureKind.BUG.value}
+BY_HAND = "by-hand"
+"""Likewise: its directory is there, and is not of the stream's making."""
+_UNTRIED = {THIN, BY_HAND}
+_FINAL = {*_UNTRIED, FailureKind.BAD_DATA.value, FailureKind.BUG.value}
 _UNFINISHED = {GroupState.COLLECTING, GroupState.READY, GroupState.RUNNING}
 
 
@@ -21,6 +24,7 @@ class EpochState(StrEnum):
     DONE = "done"  # published, and part of the light curves or about to be
     BAD = "bad"  # published, and kept apart: its quality is not what it should be
     THIN = "thin"  # its hour has closed with too few images
+    BY_HAND = "by-hand"  # its directory is there, made by somebody else: the stream leaves it as it is
     FAILED = "failed"  # a bug, bad images, or a failure that did not pass
 
 
@@ -125,6 +129,6 @@ def epoch_state(
         return EpochState.RUNNING
     if published is not None:
         return EpochState.BAD if verdict == "bad" else EpochState.DONE
-    if last_failure == THIN:
-        return EpochState.THIN
+    if last_failure in _UNTRIED:
+        return EpochState(last_failure)
     return EpochState.FAILED if given_up(last_failure, n_transient) else EpochState.OPEN

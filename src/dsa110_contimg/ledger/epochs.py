@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from dsa110_contimg.errors import AttemptRunningError, UnknownEpochError
 from dsa110_contimg.ledger import schema
 from dsa110_contimg.ledger.connection import Connected, utc_now
-from dsa110_contimg.ledger.epoch_states import THIN, Epoch, EpochGroup, EpochState, epoch_state, given_up
+from dsa110_contimg.ledger.epoch_states import Epoch, EpochGroup, EpochState, epoch_state, given_up
 from dsa110_contimg.ledger.events import add_event
 from dsa110_contimg.ledger.records import Attempt, mjd_of, utc_of
 from dsa110_contimg.ledger.retention import Held
@@ -172,12 +172,14 @@ class Epochs(Connected):
         with self.writing() as connection:
             connection.execute(change.values(kept_utc=now or utc_now()))
 
-    def note_thin(self, epoch_id: str, inputs: dict[str, str], reason: str, *, now: datetime | None = None) -> None:
-        """Note that an hour has closed with too few images; these."""
+    def note_untried(
+        self, epoch_id: str, what: str, inputs: dict[str, str], reason: str, *, now: datetime | None = None
+    ) -> None:
+        """Note that an epoch is not made of these images, and why: `THIN` or `BY_HAND`, and a line for people."""
         with self.writing() as connection:
             change = schema.epochs.update().where(_epochs.id == epoch_id)
-            connection.execute(change.values(last_failure=THIN, tried=inputs, reason=reason, again=False))
-            add_event(connection, THIN, reason, epoch_id, now or utc_now())
+            connection.execute(change.values(last_failure=what, tried=inputs, reason=reason, again=False))
+            add_event(connection, what, reason, epoch_id, now or utc_now())
 
     def retry_epoch(self, epoch_id: str, who: str, why: str, *, now: datetime | None = None) -> EpochState:
         """Have an epoch made again as soon as may be, whatever became of it; give its state.

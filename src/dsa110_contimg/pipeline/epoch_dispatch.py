@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from dsa110_contimg.config.changes import with_changes
 from dsa110_contimg.errors import AttemptRunningError, NamingError
-from dsa110_contimg.naming import in_paths, strip_dec
+from dsa110_contimg.ledger.epoch_states import BY_HAND
+from dsa110_contimg.naming import epoch_directory_name, in_paths, strip_dec
 from dsa110_contimg.pipeline.description import JobDescription
 from dsa110_contimg.pipeline.epoch_commit import commit_epoch
 from dsa110_contimg.pipeline.hours import Hours, Rules
@@ -86,11 +87,23 @@ class EpochDispatcher(AttemptsUnderWay):
             log.warning("%s: not begun: %s", due.epoch.id, shortage)
             self._looked = now + 60.0
             return False
+        if due.epoch.published_utc is None and self._is_there(due):
+            return False
         try:
             self._start(due)
         except AttemptRunningError as error:
             log.debug("%s", error)
             return False
+        return True
+
+    def _is_there(self, due: Due) -> bool:
+        """Whether somebody else has made an epoch already: over that nothing is published, so nothing is tried."""
+        directory = self._settings.paths.ms.absolute() / epoch_directory_name(due.epoch.id)
+        if not directory.exists():
+            return False
+        reason = f"{directory} is there already, and the stream did not make it"
+        log.warning("%s: left as it is: %s. Move it away, then epochs retry", due.epoch.id, reason)
+        self._ledger.note_untried(due.epoch.id, BY_HAND, due.inputs, reason)
         return True
 
     def _start(self, due: Due) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dsa110_contimg.ledger.epoch_states import THIN
 from dsa110_contimg.ledger.epochs import EpochSeen
 from dsa110_contimg.ledger.records import mjd_of, utc_of
 from dsa110_contimg.mosaic.epochs import Epoch as Hour
@@ -224,7 +225,7 @@ class Hours:
             what = judge(epoch, groups, now, self.rules, passed=self.ledger.is_passed(epoch.end_mjd))
             if what is Next.THIN:
                 inputs = inputs_of(groups)
-                self.ledger.note_thin(name, inputs, too_few(len(inputs), self.rules.least_images))
+                self.ledger.note_untried(name, THIN, inputs, too_few(len(inputs), self.rules.least_images))
             elif what is not Next.NOTHING:
                 self._open[name] = None
             if what is Next.MAKE:
