@@ -9,6 +9,8 @@ import pytest
 import subband_files
 from dsa110_contimg.errors import LedgerLockedError
 from dsa110_contimg.ledger import DecisionKind, GroupState, open_ledger
+from dsa110_contimg.ledger.epoch_decisions import read_retries, retries_file
+from dsa110_contimg.ledger.epochs import EpochSeen
 from dsa110_contimg.naming import ms_name
 from dsa110_contimg.pipeline.commit import manifest_path
 from dsa110_contimg.pipeline.description import BadFile, Manifest, ProductMade, StageTime
@@ -21,6 +23,7 @@ from ledger_groups import EPOCH, EPOCH_MJD, INPUTS
 STARTS = [subband_files.START + i * timedelta(seconds=309) for i in range(4)]
 GIDS = ["2025-10-05T12:30:00", "2025-10-05T12:35:09", "2025-10-05T12:40:18", "2025-10-05T12:45:27"]
 NOW = datetime.now(UTC)
+OTHER_EPOCH = "20251005T122108+16.3"
 
 
 def make_product(directory, gid, missing=(), age=timedelta()):
@@ -221,6 +224,28 @@ def test_epochs_are_taken_as_they_were_made(disks):
         (path / "mosaic.fits").write_bytes(b"y" * 100)
         assert differences(ledger, disks.incoming, disks.products) == []
         assert "checksum differs" in differences(ledger, disks.incoming, disks.products, checksums=True)[0]
+
+
+def test_an_epoch_that_is_to_be_made_again_still_is(disks):
+    make_epoch(disks, verdict="good")
+    disks.rebuild()
+    with disks.open() as ledger:
+        ledger.retry_epoch(EPOCH, "me", "before", now=NOW - timedelta(hours=1))
+    assert disks.rebuild().n_decisions == 0  # it was made after that
+    with disks.open() as ledger:
+        assert ledger.asked_again() == []
+        ledger.note_epochs([EpochSeen(OTHER_EPOCH, "+16.3", EPOCH_MJD, EPOCH_MJD + 0.0415)])
+        for name in (EPOCH, EPOCH, OTHER_EPOCH):
+            ledger.retry_epoch(name, "me", "a new beam", now=NOW + timedelta(hours=1))
+    with retries_file(disks.decisions).open("a") as file:
+        file.write("nonsense\n")
+    assert disks.rebuild().n_decisions == 2
+    with disks.open() as ledger:
+        assert sorted(ledger.asked_again()) == sorted([EPOCH, OTHER_EPOCH])
+        assert ledger.epoch(EPOCH).published_utc is not None
+        assert [event.text for event in ledger.events(group_id=OTHER_EPOCH)] == ["me: a new beam"]
+        assert differences(ledger, disks.incoming, disks.products) == []
+    assert len(list(read_retries(retries_file(disks.decisions)))) == 5  # a rebuild writes none
 
 
 def test_one_that_was_removed_is_not_made_again(disks):

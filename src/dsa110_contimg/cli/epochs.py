@@ -8,7 +8,7 @@ import typer
 from dsa110_contimg.cli.context import Json, begin, emit_json, operator
 from dsa110_contimg.cli.decisions import decide_each, print_attempts, print_events
 from dsa110_contimg.cli.lazy import LightGroup
-from dsa110_contimg.cli.ledger import StateDir, open_existing
+from dsa110_contimg.cli.ledger import OutputDir, StateDir, open_existing
 from dsa110_contimg.cli.options import Limit, Why
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def retry(
     epoch_ids: Annotated[list[str], typer.Argument(metavar="EPOCH...", help="Ids: 20251005T123456+54.6.")],
     why: Why = "",
     state: StateDir = None,
+    output_dir: OutputDir = None,
     as_json: Json = False,
 ) -> None:
     """Have epochs made again of the images that there are now, be they few, as soon as their groups are finished.
@@ -101,7 +102,7 @@ def retry(
     """
     session = begin(ctx)
     ids, who = [_epoch_id(text) for text in epoch_ids], operator()
-    with open_existing(session, state) as ledger:
+    with open_existing(session, state, output_dir) as ledger:
         decide_each(
             "epoch",
             ids,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from dsa110_contimg.errors import AttemptRunningError, UnknownEpochError
 from dsa110_contimg.ledger import schema
 from dsa110_contimg.ledger.connection import Connected, utc_now
+from dsa110_contimg.ledger.epoch_decisions import EpochRetry, append_retry, retries_file
 from dsa110_contimg.ledger.epoch_states import Epoch, EpochGroup, EpochState, epoch_state, given_up
 from dsa110_contimg.ledger.events import add_event
 from dsa110_contimg.ledger.records import Attempt, mjd_of, utc_of
@@ -184,20 +185,27 @@ class Epochs(Connected):
     def retry_epoch(self, epoch_id: str, who: str, why: str, *, now: datetime | None = None) -> EpochState:
         """Have an epoch made again as soon as may be, whatever became of it; give its state.
 
+        It is also written beside the products, before it takes effect here.
+
         Raises
         ------
         UnknownEpochError
             There is no such epoch.
         AttemptRunningError
             It is being made.
+        LedgerError
+            It cannot be written beside the products.
         """
+        when = now or utc_now()
         with self.writing() as connection:
             row = epoch_row(connection, epoch_id)
             if row.current_attempt is not None:
                 raise AttemptRunningError(f"an attempt at {epoch_id} is running (attempt {row.n_attempts})")
             values = {"again": True, "last_failure": None, "n_transient": 0, "not_before_utc": None, "reason": ""}
             connection.execute(schema.epochs.update().where(_epochs.id == epoch_id).values(values))
-            add_event(connection, "retry", f"{who}: {why}", epoch_id, now or utc_now())
+            add_event(connection, "retry", f"{who}: {why}", epoch_id, when)
+            if self.decisions_path is not None:
+                append_retry(retries_file(self.decisions_path), EpochRetry(epoch_id, who, when, why))
             return epoch_of(epoch_row(connection, epoch_id)).state
 
     def asked_again(self) -> list[str]:

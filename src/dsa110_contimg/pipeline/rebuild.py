@@ -5,6 +5,7 @@ so in its ``contimg.json``); the incoming directory says what waits; the operato
 """
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from dsa110_contimg.errors import NoGroupsError
 from dsa110_contimg.ledger.adoption import Adopted
 from dsa110_contimg.ledger.calibration_decisions import retirements_file
 from dsa110_contimg.ledger.decisions import read_decisions
+from dsa110_contimg.ledger.epoch_decisions import read_retries, retries_file
+from dsa110_contimg.ledger.epochs import EpochSeen
 from dsa110_contimg.ledger.ledger import Ledger
 from dsa110_contimg.ledger.lock import lock
 from dsa110_contimg.ledger.opening import open_ledger
@@ -107,15 +110,19 @@ def _fill(
     ledger.adopt_products(adopted.values())
     n_decisions += ledger.restore_decisions([item for item in understood if item not in earlier])
     n_decisions += restore_sets(ledger, products, retirements_file(decisions))
-    n_epochs = _adopt_epochs(ledger, products.absolute())
+    made_epochs = _adopt_epochs(ledger, products.absolute())
+    n_decisions += _restore_retries(ledger, retries_file(decisions), made_epochs)
     n_groups = len(known | set(by_group))
-    n_products = n_epochs + sum(len(item.products) for item in adopted.values())
+    n_products = len(made_epochs) + sum(len(item.products) for item in adopted.values())
     return n_files, n_groups, n_products, n_decisions, [item for item in taken if isinstance(item, str)]
 
 
-def _adopt_epochs(ledger: Ledger, products: Path) -> int:
-    """Take the epochs that were made; the stream makes them part of the light curves again, which changes nothing."""
-    n_adopted = 0
+def _adopt_epochs(ledger: Ledger, products: Path) -> dict[str, datetime]:
+    """Take the epochs that were made, and say when each was.
+
+    The stream makes them part of the light curves again, which changes nothing.
+    """
+    adopted = {}
     for manifest in find_epochs(products):
         start, strip = parse_epoch_id(manifest.group)
         try:
@@ -128,8 +135,23 @@ def _adopt_epochs(ledger: Ledger, products: Path) -> int:
         ledger.adopt_epoch(manifest.group, strip, (manifest.start_mjd, end_mjd), made, when)
         if not made.product.path.exists():
             ledger.retire_epoch(manifest.group, "its directory is gone")
-        n_adopted += 1
-    return n_adopted
+        adopted[manifest.group] = when
+    return adopted
+
+
+def _restore_retries(ledger: Ledger, retries: Path, made: Mapping[str, datetime]) -> int:
+    """Have the epochs made again of which operators wanted that and which were not since; give their number."""
+    wanted = {}
+    for item in read_retries(retries):
+        if isinstance(item, str):
+            log.warning("%s: not understood: %s", retries, item)
+        elif item.epoch not in made or item.when_utc > made[item.epoch]:
+            wanted[item.epoch] = item
+    for name, item in wanted.items():
+        start, strip = parse_epoch_id(name)
+        ledger.note_epochs([EpochSeen(name, strip, mjd_of(start), mjd_of(start) + HOUR_D)])
+        ledger.retry_epoch(name, item.who, item.why, now=item.when_utc)
+    return len(wanted)
 
 
 def _adopted(group_id: str, items: list[Found]) -> Adopted:
