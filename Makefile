@@ -16,6 +16,7 @@ KERNELS := conversion.kernels flagging.compiled calibration.compiled imaging.com
 # Tests run in two processes, and on a machine with one core in one.
 WORKERS := $(shell [ "$$(nproc)" -gt 1 ] && echo 2 || echo 0)
 SPREAD := -n $(WORKERS) --dist worksteal
+marked = -m $(1) $(sort $(shell grep -rl --include='test_*.py' 'mark\.$(1)\b' tests))
 
 help:  ## list the targets
 	@echo "dsa110-contimg: subband files in, a calibrated sky out"
@@ -27,11 +28,11 @@ demo: $(RUN_STAMP)  ## raw counts of a known sky through the daemon to calibrate
 
 test: $(DEV_STAMP)  ## run all tests, with coverage
 	@echo "== test: the numba kernels uncompiled, so that coverage sees them"
-	@NUMBA_DISABLE_JIT=1 $(PY) -m pytest -q -m kernel $(SPREAD) --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
+	@NUMBA_DISABLE_JIT=1 $(PY) -m pytest -q $(call marked,kernel) $(SPREAD) --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
 	@echo "== test: everything that bears a neighbour; then what does not"
 	@failed=0; \
 	$(PY) -m pytest -m "not alone" $(SPREAD) --cov --cov-append --cov-report= --cov-fail-under=0 || failed=$$?; \
-	$(PY) -m pytest -m alone --cov --cov-append || failed=$$?; \
+	$(PY) -m pytest $(call marked,alone) --cov --cov-append || failed=$$?; \
 	exit $$failed
 
 lint: $(DEV_STAMP)  ## style, types, which room may import which, and whether the docs can be built
