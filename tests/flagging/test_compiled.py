@@ -3,19 +3,25 @@
 import pytest
 
 from dsa110_contimg.config.settings import FlagSettings
-from dsa110_contimg.flagging import baselines, survey
+from dsa110_contimg.flagging import baselines, interference, marks, survey, tables
 from dsa110_contimg.flagging.compiled import compile_kernels
 from dsa110_contimg.flagging.flags import find_flags
 
 KERNELS = (
     survey.classify,
-    survey.count_missing,
+    survey.add_missing,
     survey.sample_powers,
     survey.medians,
     survey.add_to_band,
     baselines.correlate,
     baselines.amplitude,
     baselines.take_change_away,
+    interference.sort_out,
+    interference.flatten,
+    marks.mark_band,
+    marks.mark_rows,
+    marks.mark_bits,
+    tables.count,
 )
 
 
@@ -32,5 +38,5 @@ def test_flagging_finds_all_its_kernels_compiled(group):
     compile_kernels()
     before = compiled()
     assert all(before)
-    find_flags(group.ms, FlagSettings(workers=1))
+    tables.tabulate(find_flags(group.ms, FlagSettings(workers=1)))
     assert compiled() == before

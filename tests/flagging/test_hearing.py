@@ -8,7 +8,7 @@ from dsa110_contimg.telescope.band import CHANNEL_WIDTH_HZ, N_CHANNELS
 
 N_TIMES = 24
 WINDOW = sky_window(N_TIMES, N_CHANNELS, CHANNEL_WIDTH_HZ)
-GOOD = np.zeros((N_TIMES, N_CHANNELS, 1), bool)
+GOOD = np.zeros((1, N_TIMES, N_CHANNELS), bool)
 FREQ_HZ = np.arange(N_CHANNELS) * CHANNEL_WIDTH_HZ
 
 
@@ -20,7 +20,7 @@ def noise(seed):
 def source(strength, delay_s, turns=0.0):
     """A source whose phase turns so many times in an integration."""
     phase = FREQ_HZ * delay_s + turns * np.arange(N_TIMES)[:, None]
-    return (strength * np.exp(2j * np.pi * phase))[..., None].astype(np.complex64)
+    return (strength * np.exp(2j * np.pi * phase))[None].astype(np.complex64)
 
 
 def test_noise_has_no_excess():
@@ -46,8 +46,8 @@ def test_the_unit_does_not_matter():
 
 def test_narrow_interference_is_no_sky_once_it_is_flagged():
     data, bad = noise(3), GOOD.copy()
-    data[:, 300:303] += 50
-    bad[:, 300:303] = True
+    data[..., 300:303] += 50
+    bad[..., 300:303] = True
     assert abs(excess(np.where(bad, np.complex64(0), data), WINDOW)[0]) < 5 * WINDOW.spread
 
 
@@ -64,6 +64,17 @@ def test_there_are_delays_of_sky_and_of_noise_however_wide_the_channels(n_times,
     assert 0 in window.near
     assert window.far.size > 0
     assert not set(window.near) & set(window.far)
+
+
+@pytest.mark.parametrize("n_times", [1, 2, 24])
+def test_the_window_is_of_the_fourier_transform_over_time_and_frequency(n_times):
+    rng = np.random.default_rng(4)
+    data = rng.normal(size=(2, n_times, 96)) + 1j * rng.normal(size=(2, n_times, 96))
+    window = sky_window(n_times, 96, CHANNEL_WIDTH_HZ)
+    power = np.abs(np.fft.fft2(data)) ** 2
+    sky = power[:, window.rates][..., window.near].mean(axis=(1, 2))
+    noise = power[..., window.far].mean(axis=(1, 2))
+    np.testing.assert_allclose(excess(data.astype(np.complex64), window), sky / noise - 1, rtol=1e-5, atol=1e-5)
 
 
 def test_what_an_antenna_hears_is_the_median_of_its_baselines():

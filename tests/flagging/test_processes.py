@@ -28,7 +28,7 @@ if __name__ == "__main__":
     def dawdle(fraction):
         print(fraction, flush=True)
         time.sleep(1)
-    find_flags(Path(sys.argv[1]), FlagSettings(workers=2), dawdle)
+    find_flags(Path(sys.argv[1]), FlagSettings(workers=3), dawdle)
 """
 
 

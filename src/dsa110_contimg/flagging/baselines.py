@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numba
 import numpy as np
 
+from dsa110_contimg.flagging.band import find_in_powers
 from dsa110_contimg.flagging.hearing import excess, sky_window
 from dsa110_contimg.flagging.interference import Detector
 from dsa110_contimg.flagging.survey import unit_scales
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # Every so many samples are enough for the median of a baseline's powers.
 _MEDIAN_STEP = 4
+_NOTHING, _INFINITE = np.float32(0), np.float32(np.inf)
 
 
 class Outlook(NamedTuple):
@@ -39,6 +41,8 @@ class Outlook(NamedTuple):
         Positions of the baselines' antennas.
     powers : (T, A, C, P) float32
         Autocorrelations of these; NaN where there is none.
+    flagged : (B,) bool
+        Baselines of which some were flagged before.
     sick : (A, P) bool
         Antennas that nothing can be seen with.
     known : (T, C) bool
@@ -51,6 +55,7 @@ class Outlook(NamedTuple):
     first: NDArray[np.int64]
     second: NDArray[np.int64]
     powers: NDArray[np.float32]
+    flagged: NDArray[np.bool_]
     sick: NDArray[np.bool_]
     known: NDArray[np.bool_]
     sky: NDArray[np.float64]
@@ -82,8 +87,9 @@ class Examiner:
         self._ms = OpenMs(outlook.ms)
         info = self._ms.info
         self._detector = Detector(info.n_times, info.n_channels, "baseline")
+        self._of_powers = Detector(info.n_times, info.n_channels, "array")
         self._window = sky_window(info.n_times, info.n_channels, info.channel_width_hz)
-        self._scales = unit_scales(outlook.powers)
+        self._scales = unit_scales(np.ascontiguousarray(outlook.powers.transpose(1, 3, 0, 2)))
 
     def __enter__(self) -> Self:
         return self
@@ -95,20 +101,22 @@ class Examiner:
         """Look at some neighbouring baselines."""
         outlook = self._outlook
         data = self._ms.read_baselines("DATA", baselines)
-        flags = self._ms.read_baselines("FLAG", baselines)
         n_times, count, n_channels, n_corr = data.shape
+        flags = np.zeros(data.shape, np.bool_)
+        if outlook.flagged[baselines].any():
+            flags = self._ms.read_baselines("FLAG", baselines)
         found = np.zeros((n_times, count, n_channels), bool)
         shares = np.full((count, n_corr), np.nan)
-        coefficients = np.empty((n_times, n_channels, n_corr), np.complex64)
+        coefficients = np.empty((n_corr, n_times, n_channels), np.complex64)
         for k in range(count):
             i, j = outlook.first[baselines.start + k], outlook.second[baselines.start + k]
             sick = outlook.sick[i] | outlook.sick[j]
-            if i == j or sick.all():
-                continue
-            correlate(
-                data[:, k], flags[:, k], self._scales[:, i], self._scales[:, j], sick, outlook.known, coefficients
-            )
-            found[:, k], shares[k] = examine(coefficients, outlook.sky, self._detector, self._window)
+            if i == j:
+                found[:, k] = find_in_powers(outlook.powers[:, i], outlook.known, self._of_powers)
+            elif not sick.all():
+                scales = self._scales[i], self._scales[j]
+                correlate(data[:, k], flags[:, k], *scales, sick, outlook.known, coefficients)
+                found[:, k], shares[k] = examine(coefficients, outlook.sky, self._detector, self._window)
         return Seen(baselines, np.packbits(found, axis=-1), shares)
 
 
@@ -121,8 +129,9 @@ def examine(
 
     Parameters
     ----------
-    coefficients : (T, C, P) complex64
-        Visibilities in any unit in which the noise is the same in all channels; 0 where they do not count.
+    coefficients : (P, T, C) complex64
+        Visibilities in any unit in which the noise is the same in all channels; 0 where they do not count. Becomes 0
+        where there is interference.
     sky : (T, C) float64
         How the amplitude changes with the sky in the beam; in any unit.
     detector, window
@@ -137,11 +146,12 @@ def examine(
     """
     image = amplitude(coefficients)
     take_change_away(image, sky)
-    found = detector.find(image, np.isnan(image))
-    return found, excess(np.where(found[..., None], np.complex64(0), coefficients), window)
+    found = detector.find(image, np.zeros(image.shape, np.bool_))
+    coefficients[:, found] = 0
+    return found, excess(coefficients, window)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def correlate(
     data: NDArray[np.complex64],
     flags: NDArray[np.bool_],
@@ -159,34 +169,32 @@ def correlate(
         Visibilities.
     flags : (T, C, P) bool
         Their flags.
-    scale1, scale2 : (T, C, P) float32
+    scale1, scale2 : (P, T, C) float32
         What makes the voltages of the two antennas have unit power.
     sick : (P,) bool
         Polarizations that do not count.
     known : (T, C) bool
         Interference that is known.
-    coefficients : (T, C, P) complex64
+    coefficients : (P, T, C) complex64
         Filled in: 0 for what is flagged, sick, known, not finite, or of unknown power.
     """
     n_times, n_channels, n_corr = data.shape
-    for t in range(n_times):
-        for c in range(n_channels):
-            for p in range(n_corr):
-                value = data[t, c, p] * (scale1[t, c, p] * scale2[t, c, p])
-                good = not (flags[t, c, p] or sick[p] or known[t, c])
-                if good and np.isfinite(value.real) and np.isfinite(value.imag):
-                    coefficients[t, c, p] = value
-                else:
-                    coefficients[t, c, p] = 0
+    for p in range(n_corr):
+        for t in range(n_times):
+            for c in range(n_channels):
+                scale = scale1[p, t, c] * scale2[p, t, c]
+                real, imag = data[t, c, p].real * scale, data[t, c, p].imag * scale
+                good = (abs(real) < _INFINITE) & (abs(imag) < _INFINITE) & ~(flags[t, c, p] | sick[p] | known[t, c])
+                coefficients[p, t, c] = complex(real if good else _NOTHING, imag if good else _NOTHING)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def amplitude(coefficients: NDArray[np.complex64]) -> NDArray[np.float32]:
     """Rms over the polarizations, each relative to its own median power.
 
     Parameters
     ----------
-    coefficients : (T, C, P) complex64
+    coefficients : (P, T, C) complex64
         Those that are 0 do not count.
 
     Returns
@@ -194,33 +202,28 @@ def amplitude(coefficients: NDArray[np.complex64]) -> NDArray[np.float32]:
     (T, C) float32
         NaN where none counts.
     """
-    n_times, n_channels, n_corr = coefficients.shape
-    total = np.zeros((n_times, n_channels), np.float32)
-    count = np.zeros((n_times, n_channels), np.float32)
-    some = np.empty(n_times * n_channels, np.float32)
+    n_corr, n_times, n_channels = coefficients.shape
+    n_samples = n_times * n_channels
+    flat = coefficients.reshape(n_corr, n_samples)
+    total, count = np.zeros(n_samples, np.float32), np.zeros(n_samples, np.float32)
+    powers, some = np.empty(n_samples, np.float32), np.empty(n_samples, np.float32)
     for p in range(n_corr):
         n = 0
-        for t in range(n_times):
-            for c in range(n_channels):
-                value = coefficients[t, c, p]
-                power = value.real * value.real + value.imag * value.imag
-                if power > 0:
-                    some[n] = power
-                    n += 1
+        for k in range(n_samples):
+            value = flat[p, k]
+            powers[k] = value.real * value.real + value.imag * value.imag
+            some[n] = powers[k]
+            n += powers[k] > 0
         if n == 0:
             continue
         median = np.median(some[:n:_MEDIAN_STEP])
-        for t in range(n_times):
-            for c in range(n_channels):
-                value = coefficients[t, c, p]
-                power = value.real * value.real + value.imag * value.imag
-                if power > 0:
-                    total[t, c] += power / median
-                    count[t, c] += 1
-    for t in range(n_times):
-        for c in range(n_channels):
-            total[t, c] = np.sqrt(total[t, c] / count[t, c]) if count[t, c] > 0 else np.nan
-    return total
+        for k in range(n_samples):
+            # What does not count adds nothing.
+            total[k] += powers[k] / median
+            count[k] += powers[k] > 0
+    for k in range(n_samples):
+        total[k] = np.sqrt(total[k] / count[k]) if count[k] > 0 else np.nan
+    return total.reshape(n_times, n_channels)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time as clock
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,11 +12,12 @@ import numpy as np
 
 from dsa110_contimg.errors import MeasurementSetError
 from dsa110_contimg.flagging.antennas import Patients, noise_of_powers
-from dsa110_contimg.flagging.band import find_in_band, find_in_powers, smooth_part
+from dsa110_contimg.flagging.band import find_in_band, smooth_part
 from dsa110_contimg.flagging.baselines import Outlook
 from dsa110_contimg.flagging.hearing import of_antennas, sky_window
 from dsa110_contimg.flagging.interference import Detector
 from dsa110_contimg.flagging.limits import in_shadow, outside_range
+from dsa110_contimg.flagging.marks import mark_band, mark_bits, mark_rows
 from dsa110_contimg.flagging.processes import look_at_all
 from dsa110_contimg.flagging.reasons import Reason
 from dsa110_contimg.flagging.survey import survey
@@ -111,7 +113,7 @@ def find_flags(ms: Path, settings: FlagSettings, progress: Callable[[float], obj
                 told = _find_interference(ms, info, seen, patients, settings, progress)
             if not told:
                 remarks.append("the field is too faint to tell deaf antennas")
-        _mark(seen.reasons, _of_sick(patients.sick, seen), Reason.ANTENNA)
+        _mark(seen.reasons, patients.sick[seen.first] | patients.sick[seen.second], Reason.ANTENNA)
         with _timed(seconds, "limits"):
             _find_limits(opened, seen, settings)
     progress(1.0)
@@ -120,7 +122,7 @@ def find_flags(ms: Path, settings: FlagSettings, progress: Callable[[float], obj
     return Found(ms, info, seen.reasons, tuple(patients.ailments), tuple(remarks), seconds)
 
 
-def write_flags(found: Found, comment: str) -> str:
+def write_flags(found: Found, comment: str, workers: int = 1) -> str:
     """Write what was found to FLAG and FLAG_ROW, after the flags that were there have been kept.
 
     Parameters
@@ -129,6 +131,8 @@ def write_flags(found: Found, comment: str) -> str:
         What was found.
     comment : str
         What to say of the kept version.
+    workers : int
+        Threads.
 
     Returns
     -------
@@ -143,10 +147,15 @@ def write_flags(found: Found, comment: str) -> str:
     with OpenMs(found.ms, writable=True) as ms:
         version = new_name(found.ms, "contimg")
         save_version(ms, version, comment)
-        for time, reasons in enumerate(found.reasons):
-            flags = reasons != Reason.GOOD
+
+        def write(time: int) -> NDArray[np.bool_]:
+            flags = found.reasons[time] != Reason.GOOD
             ms.write("FLAG", time, flags[None])
-            ms.write("FLAG_ROW", time, flags.all(axis=(1, 2))[None])
+            return flags.all(axis=(1, 2))
+
+        with ThreadPoolExecutor(workers) as pool:
+            rows = list(pool.map(write, range(len(found.reasons))))
+        ms.write("FLAG_ROW", 0, np.stack(rows))
         ms.sync()
     return version
 
@@ -163,17 +172,16 @@ def _find_interference(
     detector = Detector(info.n_times, info.n_channels, "array")
     sky = smooth_part(seen.band)
     known = find_in_band(seen.band, sky, detector)
-    outlook = Outlook(ms, seen.first, seen.second, seen.powers, patients.sick.copy(), known, np.sqrt(sky))
+    sick = patients.sick.copy()
+    outlook = Outlook(ms, seen.first, seen.second, seen.powers, seen.flagged, sick, known, np.sqrt(sky))
     shares = np.full((info.n_baselines, len(info.correlations)), np.nan)
-    _mark(seen.reasons, known[:, None, :, None], Reason.ARRAY)
+    mark_band(seen.reasons, known, np.uint8(Reason.ARRAY))
+    n_seen = 0
     for part in look_at_all(outlook, settings.n_workers):
         shares[part.baselines] = part.excess
-        found = np.unpackbits(part.bits, axis=-1, count=info.n_channels).view(np.bool_)
-        _mark(seen.reasons[:, part.baselines], found[..., None], Reason.BASELINE)
-        progress(0.1 + 0.85 * part.baselines.stop / info.n_baselines)
-    for baseline in np.nonzero(seen.first == seen.second)[0]:
-        found = find_in_powers(seen.powers[:, seen.first[baseline]], known, detector)
-        _mark(seen.reasons[:, baseline], found[..., None], Reason.BASELINE)
+        mark_bits(seen.reasons, part.baselines.start, part.bits, np.uint8(Reason.BASELINE))
+        n_seen += part.excess.shape[0]
+        progress(0.1 + 0.85 * n_seen / info.n_baselines)
     spread = sky_window(info.n_times, info.n_channels, info.channel_width_hz).spread
     return patients.check_hearing(of_antennas(shares, seen.first, seen.second, ~patients.sick, spread), settings)
 
@@ -183,24 +191,19 @@ def _find_limits(ms: OpenMs, seen: Survey, settings: FlagSettings) -> None:
         return
     uvw_m = ms.read("UVW", 0, ms.info.n_times)
     outside = outside_range(uvw_m, settings.min_uv_m, settings.max_uv_m)
-    _mark(seen.reasons, outside[..., None, None], Reason.UV_RANGE)
+    _mark(seen.reasons, outside[..., None], Reason.UV_RANGE)
     if settings.shadow:
         diameters_m = ms.info.diameters_m[seen.antennas]
         dark = in_shadow(uvw_m, seen.first, seen.second, diameters_m)
-        _mark(seen.reasons, dark[..., None, None], Reason.SHADOW)
-
-
-def _of_sick(sick: NDArray[np.bool_], seen: Survey) -> NDArray[np.bool_]:
-    """Which samples are of sick antennas; broadcasts to (T, B, C, P)."""
-    return (sick[seen.first] | sick[seen.second])[None, :, None, :]
+        _mark(seen.reasons, dark[..., None], Reason.SHADOW)
 
 
 def _mark(reasons: NDArray[np.uint8], where: NDArray[np.bool_], reason: Reason) -> None:
-    """Give a reason to samples that have none, or one further down the list."""
-    for time in range(reasons.shape[0]):
-        now = reasons[time]
-        here = where[time if where.shape[0] > 1 else 0]
-        np.copyto(now, np.uint8(reason), where=here & ((now == Reason.GOOD) | (now > reason)))
+    """Mark baselines of (T, B, C, P), where `where`, which broadcasts to (T, B, P), says so."""
+    n_times, n_baselines, _, n_corr = reasons.shape
+    if where.any():
+        rows = np.ascontiguousarray(np.broadcast_to(where, (n_times, n_baselines, n_corr)))
+        mark_rows(reasons, rows, np.uint8(reason))
 
 
 @contextmanager

@@ -38,7 +38,9 @@ class SkyWindow(NamedTuple):
     rates : (R,) int64
         Rates at which there is sky, in the order of the transform.
     near, far : (K,), (F,) int64
-        Delays at which there is sky, and those at which there is none.
+        Delays at which there is sky, and those at which there is none, next to each other.
+    turning : (R, T) complex64
+        The Fourier transform over time, of these rates alone.
     """
 
     n_times: int
@@ -46,6 +48,7 @@ class SkyWindow(NamedTuple):
     rates: NDArray[np.int64]
     near: NDArray[np.int64]
     far: NDArray[np.int64]
+    turning: NDArray[np.complex64]
 
     @property
     def spread(self) -> float:
@@ -58,12 +61,15 @@ def sky_window(n_times: int, n_channels: int, channel_width_hz: float) -> SkyWin
     delay_s = np.abs(np.fft.fftfreq(n_channels, channel_width_hz))
     rate = np.abs(np.fft.fftfreq(n_times))
     longest_s = min(LONGEST_DELAY_S, 0.25 / channel_width_hz)
+    rates = np.nonzero(rate <= FASTEST_RATE)[0]
+    turns = np.outer(rates, np.arange(n_times)) % n_times / n_times
     return SkyWindow(
         n_times,
         n_channels,
-        np.nonzero(rate <= FASTEST_RATE)[0],
+        rates,
         np.nonzero(delay_s <= longest_s)[0],
         np.nonzero(delay_s > _NOISE_FROM * longest_s)[0],
+        np.exp(-2j * np.pi * turns).astype(np.complex64),
     )
 
 
@@ -72,7 +78,7 @@ def excess(coefficients: NDArray[np.complex64], window: SkyWindow) -> NDArray[np
 
     Parameters
     ----------
-    coefficients : (T, C, P) complex64
+    coefficients : (P, T, C) complex64
         Visibilities in any unit in which the noise is the same in all channels; 0 where they do not count.
     window : SkyWindow
         Of (T, C).
@@ -82,17 +88,19 @@ def excess(coefficients: NDArray[np.complex64], window: SkyWindow) -> NDArray[np
     (P,) float64
         0 within `SkyWindow.spread` for noise; NaN where there are no data.
     """
-    spectra = fft.fft(np.moveaxis(coefficients, -1, 0), axis=2)
+    spectra = fft.fft(coefficients, axis=2)
     # Only where there is sky are the rates needed: summed over all of them, power is what it is in time (Parseval).
-    noise = window.n_times * _power(spectra[..., window.far]).mean(axis=(1, 2))
-    sky = _power(fft.fft(spectra[..., window.near], axis=1)[:, window.rates]).mean(axis=(1, 2))
+    noise = window.n_times * _mean_power(spectra[..., window.far[0] : window.far[-1] + 1])
+    sky = _mean_power(window.turning @ np.take(spectra, window.near, axis=2))
     ratio = np.full(sky.shape, np.nan)
     np.divide(sky, noise, out=ratio, where=noise > 0)
     return ratio - 1.0
 
 
-def _power(values: NDArray[np.complex64]) -> NDArray[np.float32]:
-    return np.asarray(values.real**2 + values.imag**2)
+def _mean_power(values: NDArray[np.complex64]) -> NDArray[np.float64]:
+    """Mean over the last two axes of (P, K, N), shape (P,)."""
+    rows = [np.ascontiguousarray(row).ravel() for row in values]
+    return np.array([np.vdot(row, row).real / row.size for row in rows], np.float64)
 
 
 class Hearing(NamedTuple):

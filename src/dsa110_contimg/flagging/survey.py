@@ -18,7 +18,7 @@ import numpy as np
 from dsa110_contimg.flagging.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Executor
 
     from numpy.typing import NDArray
@@ -36,7 +36,28 @@ _MEDIAN_TIMES, _MEDIAN_STEP = 5, 4
 # Baselines are divided into so many parts, for threads to take.
 _MEDIAN_PARTS = 16
 
-_ZERO, _NOT_FINITE, _BEFORE = int(Reason.ZERO), int(Reason.NOT_FINITE), int(Reason.BEFORE)
+_GOOD, _ZERO, _NOT_FINITE, _BEFORE = (
+    np.uint8(reason) for reason in (Reason.GOOD, Reason.ZERO, Reason.NOT_FINITE, Reason.BEFORE)
+)
+_NOTHING, _CLIP, _INFINITE = np.float32(0), np.float32(CLIP), np.float32(np.inf)
+
+
+class Missing(NamedTuple):
+    """What an integration lacks: B baselines, P polarizations.
+
+    Attributes
+    ----------
+    here : (B, P) int64
+        How many samples of each baseline are zero or not finite.
+    everywhere : (P,) int64
+        How many channels all baselines lack.
+    flagged : (B,) bool
+        Baselines of which some were flagged before.
+    """
+
+    here: NDArray[np.int64]
+    everywhere: NDArray[np.int64]
+    flagged: NDArray[np.bool_]
 
 
 class Survey(NamedTuple):
@@ -56,6 +77,8 @@ class Survey(NamedTuple):
         Mean power of the baselines relative to noise; NaN where there are no data.
     missing : (A, P) float64
         Fraction of samples that an antenna lacks and others have: in the median baseline.
+    flagged : (B,) bool
+        Baselines of which some were flagged before.
     """
 
     antennas: NDArray[np.int64]
@@ -65,6 +88,7 @@ class Survey(NamedTuple):
     powers: NDArray[np.float32]
     band: NDArray[np.float64]
     missing: NDArray[np.float64]
+    flagged: NDArray[np.bool_]
 
     @property
     def has_powers(self) -> bool:
@@ -92,27 +116,32 @@ def survey(ms: OpenMs, workers: int = 1, progress: Callable[[], object] = lambda
     info = ms.info
     antennas = info.working
     first, second = (np.searchsorted(antennas, column) for column in (info.antenna1, info.antenna2))
-    shape = (info.n_times, info.n_baselines, info.n_channels, len(info.correlations))
+    n_corr = len(info.correlations)
+    samples = info.n_channels * n_corr
+    shape = (info.n_times, info.n_baselines, info.n_channels, n_corr)
     reasons = np.zeros(shape, np.uint8)
     powers = np.full((info.n_times, antennas.size, *shape[2:]), np.nan, np.float32)
     band = np.full((info.n_times, info.n_channels), np.nan)
-    lacks, nowhere = np.zeros((info.n_baselines, shape[3]), np.int64), np.zeros(shape[3], np.int64)
+    lacks, nowhere = np.zeros((info.n_baselines, n_corr), np.int64), np.zeros(n_corr, np.int64)
+    flagged = np.zeros(info.n_baselines, np.bool_)
 
-    def look_at(time: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        data = _look(ms, time, first, second, reasons[time], powers[time])
-        total, count = np.zeros((2, antennas.size, info.n_channels))
-        add_to_band(data, reasons[time], unit_scales(powers[time]), noise, first, second, total, count)
-        band[time] = of_array(total, count)
+    def look_at(time: int) -> Missing:
+        total, count = np.zeros((2, antennas.size, samples))
+        for data, start, scale in _tiles(ms, time, first, second, reasons[time], powers[time]):
+            add_to_band(data, start, reasons[time].reshape(-1, samples), scale, noise, first, second, total, count)
+        band[time] = of_array(*(sums.reshape(-1, info.n_channels, n_corr).sum(axis=-1) for sums in (total, count)))
         return count_missing(reasons[time])
 
     with ThreadPoolExecutor(workers) as pool:
         noise = noise_of_baselines(ms, first, second, pool)
-        for of_baselines, everywhere in pool.map(look_at, range(info.n_times)):
-            lacks += of_baselines
-            nowhere += everywhere
+        for found in pool.map(look_at, range(info.n_times)):
+            lacks += found.here
+            nowhere += found.everywhere
+            flagged |= found.flagged
             progress()
     there = np.maximum(info.n_times * info.n_channels - nowhere, 1)
-    return Survey(antennas, first, second, reasons, powers, band, _of_antennas(lacks / there, first, second))
+    missing = _of_antennas((lacks - nowhere) / there, first, second)
+    return Survey(antennas, first, second, reasons, powers, band, missing, flagged)
 
 
 def noise_of_baselines(
@@ -125,34 +154,59 @@ def noise_of_baselines(
     info = ms.info
     times = np.unique(np.linspace(0, info.n_times - 1, _MEDIAN_TIMES).astype(int))
     shape = (info.n_baselines, info.n_channels, len(info.correlations))
-    some = np.empty((info.n_baselines, shape[2], times.size, len(range(0, info.n_channels, _MEDIAN_STEP))), np.float32)
+    n_some = len(range(0, info.n_channels, _MEDIAN_STEP))
+    some = np.full((info.n_baselines, shape[2], times.size, n_some), np.nan, np.float32)
     n_antennas = int(max(first.max(), second.max())) + 1
 
     def sample(k: int) -> None:
         reasons = np.zeros(shape, np.uint8)
         powers = np.full((n_antennas, *shape[1:]), np.nan, np.float32)
-        data = _look(ms, int(times[k]), first, second, reasons, powers)
-        sample_powers(data, reasons, unit_scales(powers), first, second, _MEDIAN_STEP, some[:, :, k])
+        for data, start, scale in _tiles(ms, int(times[k]), first, second, reasons, powers):
+            sample_powers(data, start // shape[2], reasons, scale, first, second, _MEDIAN_STEP, some[:, :, k])
 
     list(pool.map(sample, range(times.size)))
     parts = np.array_split(some.reshape(*some.shape[:2], -1), _MEDIAN_PARTS)
     return np.concatenate(list(pool.map(medians, parts))) / np.float32(_MEDIAN_OF_NOISE)
 
 
-def _look(
+def _tiles(
     ms: OpenMs,
     time: int,
     first: NDArray[np.int64],
     second: NDArray[np.int64],
     reasons: NDArray[np.uint8],
     powers: NDArray[np.float32],
-) -> NDArray[np.complex64]:
-    """Read an integration, and fill in what is wrong with it and the powers of the antennas."""
-    data = np.ascontiguousarray(ms.read("DATA", time)[0])
-    classify(data, ms.read("FLAG", time)[0], reasons)
+) -> Iterator[tuple[NDArray[np.complex64], int, NDArray[np.float32]]]:
+    """Read an integration, and fill in what is wrong with it and the powers of the antennas.
+
+    Tile by tile, as it is stored: to put an integration together takes longer than to read it.
+
+    Yields
+    ------
+    data : (B, S) complex64
+        A tile in which the power of an antenna is known; any tile, if there is none such in the integration.
+    start : int
+        Where its S samples begin among the C P of a baseline.
+    scale : (A, S) float32
+        `unit_scales` of them.
+    """
+    n_baselines, n_channels, n_corr = reasons.shape
     autos = np.nonzero(first == second)[0]
-    powers[first[autos]] = good_powers(data[autos], reasons[autos])
-    return data
+    for block in range(ms.n_blocks):
+        channels = ms.block_channels(block)
+        start, stop = channels.start * n_corr, channels.stop * n_corr
+        tile = np.ascontiguousarray(ms.read_tile("DATA", time, block))
+        data = tile.reshape(n_baselines, -1)
+        flags = np.ascontiguousarray(ms.read_tile("FLAG", time, block)).reshape(data.shape)
+        classify(data, flags, start, reasons.reshape(n_baselines, -1))
+        powers[first[autos], channels] = good_powers(tile[autos], reasons[autos, channels])
+        if np.isfinite(powers[:, channels]).any():
+            yield data, start, unit_scales(powers.reshape(-1, n_channels * n_corr)[:, start:stop])
+    if not np.isfinite(powers).any():
+        for block in range(ms.n_blocks):
+            data = np.ascontiguousarray(ms.read_tile("DATA", time, block)).reshape(n_baselines, -1)
+            scale = np.ones((powers.shape[0], data.shape[1]), np.float32)
+            yield data, ms.block_channels(block).start * n_corr, scale
 
 
 def unit_scales(powers: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -170,46 +224,62 @@ def good_powers(autos: NDArray[np.complex64], reasons: NDArray[np.uint8]) -> NDA
 
 
 @numba.njit(cache=True, nogil=True)
-def classify(data: NDArray[np.complex64], flags: NDArray[np.bool_], reasons: NDArray[np.uint8]) -> None:
-    """Fill in which samples are zero, not finite, or flagged before; all (B, C, P)."""
-    n_baselines, n_channels, n_corr = data.shape
+def classify(data: NDArray[np.complex64], flags: NDArray[np.bool_], start: int, reasons: NDArray[np.uint8]) -> None:
+    """Fill in which samples are zero, not finite, or flagged before.
+
+    Parameters
+    ----------
+    data, flags : (B, S) complex64, bool
+        A tile of visibilities, and their flags.
+    start : int
+        Where it begins in `reasons`.
+    reasons : (B, C P) uint8
+        Filled in there.
+    """
+    n_baselines, n_samples = data.shape
     for b in range(n_baselines):
-        for c in range(n_channels):
-            for p in range(n_corr):
-                value = data[b, c, p]
-                if value == 0:
-                    reasons[b, c, p] = _ZERO
-                elif not (np.isfinite(value.real) and np.isfinite(value.imag)):
-                    reasons[b, c, p] = _NOT_FINITE
-                elif flags[b, c, p]:
-                    reasons[b, c, p] = _BEFORE
+        for n in range(n_samples):
+            real, imag = data[b, n].real, data[b, n].imag
+            reason = _BEFORE if flags[b, n] else _GOOD
+            # What is not finite is not less than infinity.
+            reason = reason if (abs(real) < _INFINITE) & (abs(imag) < _INFINITE) else _NOT_FINITE
+            reasons[b, start + n] = _ZERO if (real == 0) & (imag == 0) else reason
+
+
+def count_missing(reasons: NDArray[np.uint8]) -> Missing:
+    """Count the samples of an integration (B, C, P) that are missing."""
+    n_baselines, n_channels, n_corr = reasons.shape
+    here, flagged = np.zeros((n_baselines, n_corr), np.int64), np.zeros(n_baselines, np.bool_)
+    of_samples = np.zeros((n_channels, n_corr), np.int64)
+    add_missing(reasons, here, of_samples, flagged)
+    return Missing(here, (of_samples == n_baselines).sum(axis=0), flagged)
 
 
 @numba.njit(cache=True, nogil=True)
-def count_missing(reasons: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count the samples of (B, C, P) that a baseline lacks and another has, (B, P), and those that all lack, (P,)."""
+def add_missing(
+    reasons: NDArray[np.uint8], here: NDArray[np.int64], of_samples: NDArray[np.int64], flagged: NDArray[np.bool_]
+) -> None:
+    """Add what is missing of (B, C, P) to the counts of baselines (B, P) and channels (C, P); tell where flags were."""
     n_baselines, n_channels, n_corr = reasons.shape
-    of_channels = np.zeros((n_channels, n_corr), np.int64)
+    flat = reasons.reshape(n_baselines, n_channels * n_corr)
     for b in range(n_baselines):
-        for c in range(n_channels):
-            for p in range(n_corr):
-                of_channels[c, p] += reasons[b, c, p] == _ZERO or reasons[b, c, p] == _NOT_FINITE
-    of_baselines = np.zeros((n_baselines, n_corr), np.int64)
-    everywhere = np.zeros(n_corr, np.int64)
-    for c in range(n_channels):
-        for p in range(n_corr):
-            everywhere[p] += of_channels[c, p] == n_baselines
-    for b in range(n_baselines):
+        anything = 0
+        for n in range(flat.shape[1]):
+            anything |= flat[b, n]
+        if anything == 0:
+            continue
         for c in range(n_channels):
             for p in range(n_corr):
                 missing = reasons[b, c, p] == _ZERO or reasons[b, c, p] == _NOT_FINITE
-                of_baselines[b, p] += missing and of_channels[c, p] < n_baselines
-    return of_baselines, everywhere
+                here[b, p] += missing
+                of_samples[c, p] += missing
+                flagged[b] |= reasons[b, c, p] == _BEFORE
 
 
 @numba.njit(cache=True, nogil=True)
 def sample_powers(
     data: NDArray[np.complex64],
+    start: int,
     reasons: NDArray[np.uint8],
     scale: NDArray[np.float32],
     first: NDArray[np.int64],
@@ -219,17 +289,18 @@ def sample_powers(
 ) -> None:
     """Fill in the powers of every so many channels, (B, P, n), in units of the antennas'; NaN where they do not count.
 
-    The other parameters are those of `add_to_band`.
+    The tile `data` begins at the channel `start` of `reasons` (B, C, P); the others are those of `add_to_band`.
     """
-    n_baselines, n_channels, n_corr = data.shape
+    n_baselines, n_samples = data.shape
+    n_corr = reasons.shape[2]
     for b in range(n_baselines):
         i, j = first[b], second[b]
         for p in range(n_corr):
-            for n, c in enumerate(range(0, n_channels, step)):
-                value = data[b, c, p]
-                amplitude = scale[i, c, p] * scale[j, c, p]
-                power = (value.real * value.real + value.imag * value.imag) * amplitude * amplitude
-                some[b, p, n] = power if reasons[b, c, p] == 0 and np.isfinite(power) else np.nan
+            for n in range((start + step - 1) // step, (start + n_samples // n_corr + step - 1) // step):
+                k = (n * step - start) * n_corr + p
+                amplitude = scale[i, k] * scale[j, k]
+                power = (data[b, k].real ** 2 + data[b, k].imag ** 2) * amplitude * amplitude
+                some[b, p, n] = power if reasons[b, n * step, p] == 0 and np.isfinite(power) else np.nan
 
 
 @numba.njit(cache=True, nogil=True)
@@ -244,9 +315,10 @@ def medians(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def add_to_band(
     data: NDArray[np.complex64],
+    start: int,
     reasons: NDArray[np.uint8],
     scale: NDArray[np.float32],
     noise: NDArray[np.float32],
@@ -255,39 +327,47 @@ def add_to_band(
     total: NDArray[np.float64],
     count: NDArray[np.float64],
 ) -> None:
-    """Add the powers of one integration's cross-correlations to those of their antennas.
+    """Add the powers of a tile's cross-correlations to those of their antennas.
 
     Parameters
     ----------
-    data : (B, C, P) complex64
+    data : (B, S) complex64
         Visibilities.
-    reasons : (B, C, P) uint8
-        0 for those that count.
-    scale : (A, C, P) float32
+    start : int
+        Where the tile begins among the samples of an integration.
+    reasons : (B, C P) uint8
+        Of an integration; 0 for those that count.
+    scale : (A, S) float32
         What makes voltages of an antenna have unit power; those where it is NaN do not count.
     noise : (B, P) float32
         Mean power of a baseline's noise then; one for which it is not positive does not count.
     first, second : (B,) int64
         Positions of a baseline's antennas in `scale`.
-    total, count : (A, C) float64
+    total, count : (A, C P) float64
         Are added to.
     """
-    n_baselines, n_channels, n_corr = data.shape
+    n_baselines, n_samples = data.shape
+    n_corr = noise.shape[1]
+    usual = np.empty(n_samples, np.float32)
     for b in range(n_baselines):
         i, j = first[b], second[b]
         if i == j:
             continue
         for p in range(n_corr):
-            if not noise[b, p] > 0.0:
-                continue
-            for c in range(n_channels):
-                value = data[b, c, p]
-                amplitude = scale[i, c, p] * scale[j, c, p]
-                power = (value.real * value.real + value.imag * value.imag) * amplitude * amplitude / noise[b, p]
-                if reasons[b, c, p] == 0 and np.isfinite(power):
-                    for k in (i, j):
-                        total[k, c] += min(power, CLIP)
-                        count[k, c] += 1.0
+            for n in range(p, n_samples, n_corr):
+                usual[n] = noise[b, p]
+        for n in range(n_samples):
+            k = start + n
+            real, imag = data[b, n].real, data[b, n].imag
+            amplitude = scale[i, n] * scale[j, n]
+            power = (real * real + imag * imag) * amplitude * amplitude / usual[n]
+            # What is not a number is less than nothing.
+            good = (reasons[b, k] == 0) & (power < _INFINITE) & (usual[n] > 0)
+            value = min(power, _CLIP) if good else _NOTHING
+            total[i, k] += value
+            total[j, k] += value
+            count[i, k] += good
+            count[j, k] += good
 
 
 def of_array(total: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numba
@@ -60,24 +61,29 @@ class FlagTable(NamedTuple):
         return mean
 
 
-def tabulate(found: Found) -> FlagTable:
-    """Count what was found."""
+def tabulate(found: Found, workers: int = 1) -> FlagTable:
+    """Count what was found, with so many threads."""
     reasons, info = found.reasons, found.info
     antennas = info.working
     first, second = (np.searchsorted(antennas, column) for column in (info.antenna1, info.antenna2))
     n_times, _, n_channels, n_corr = reasons.shape
-    kinds = len(Reason)
-    by_antenna = np.zeros((antennas.size, kinds), np.int64)
-    by_channel = np.zeros((n_channels, kinds), np.int64)
-    by_time = np.zeros((n_times, kinds), np.int64)
-    by_correlation = np.zeros((n_corr, kinds), np.int64)
-    with_interference = np.zeros((n_times, n_channels), np.int64)
-    without = np.zeros((n_times, n_channels), np.int64)
-    for time in range(n_times):
+    of_antennas, of_channels, of_correlations = (
+        np.zeros((n_times, n, len(Reason)), np.int64) for n in (antennas.size, n_channels, n_corr)
+    )
+    with_interference, without = np.zeros((2, n_times, n_channels), np.int64)
+
+    def count_one(time: int) -> None:
         count(
-            reasons[time], first, second, by_antenna, by_channel, by_time[time], by_correlation,
+            reasons[time], first, second, of_antennas[time], of_channels[time], of_correlations[time],
             with_interference[time], without[time],
         )  # fmt: skip
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(count_one, range(n_times)))
+    by_antenna, by_channel, by_correlation = (
+        counts.sum(axis=0) for counts in (of_antennas, of_channels, of_correlations)
+    )
+    by_time = of_correlations.sum(axis=1)
     both = with_interference + without
     occupied = np.full(both.shape, np.nan)
     np.divide(with_interference, both, out=occupied, where=both > 0)
@@ -151,28 +157,42 @@ def count(
     second: NDArray[np.int64],
     by_antenna: NDArray[np.int64],
     by_channel: NDArray[np.int64],
-    by_time: NDArray[np.int64],
     by_correlation: NDArray[np.int64],
     with_interference: NDArray[np.int64],
     without: NDArray[np.int64],
 ) -> None:
-    """Add one integration (B, C, P) to the counts; a sample counts for both of its antennas."""
+    """Add one integration (B, C, P) to the counts; a sample counts for both of its antennas.
+
+    Good samples are most of them: they are what the others leave.
+    """
     n_baselines, n_channels, n_corr = reasons.shape
+    n_cross = 0
+    of_baseline = np.empty((n_corr, by_antenna.shape[1]), np.int64)
     for b in range(n_baselines):
         i, j = first[b], second[b]
+        cross = i != j
+        n_cross += cross
+        of_baseline[:] = 0
+        of_baseline[:, _GOOD] = n_channels
         for c in range(n_channels):
             for p in range(n_corr):
                 reason = reasons[b, c, p]
-                by_antenna[i, reason] += 1
-                if i != j:
-                    by_antenna[j, reason] += 1
-                    if reason in (_ARRAY, _BASELINE):
-                        with_interference[c] += 1
-                    elif reason == _GOOD:
-                        without[c] += 1
+                if reason == _GOOD:
+                    continue
+                of_baseline[p, _GOOD] -= 1
+                of_baseline[p, reason] += 1
+                by_channel[c, _GOOD] -= 1
                 by_channel[c, reason] += 1
-                by_time[reason] += 1
-                by_correlation[p, reason] += 1
+                if cross:
+                    with_interference[c] += reason in (_ARRAY, _BASELINE)
+                    without[c] -= 1
+        by_correlation += of_baseline
+        for p in range(n_corr):
+            by_antenna[i] += of_baseline[p]
+            if cross:
+                by_antenna[j] += of_baseline[p]
+    by_channel[:, _GOOD] += n_baselines * n_corr
+    without += n_cross * n_corr
 
 
 def _fractions(counts: NDArray[np.int64]) -> NDArray[np.float64]:

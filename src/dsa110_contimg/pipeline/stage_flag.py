@@ -34,8 +34,8 @@ def run(context: JobContext) -> Moved:
     options = description.options.get("flag", {})
     settings = FlagSettings(**options.get("settings", {}) | {"workers": description.threads})
     found = find_flags(context.ms, settings)
-    write_flags(found, "before the stage flag")
-    table = tabulate(found)
+    write_flags(found, "before the stage flag", settings.n_workers)
+    table = tabulate(found, settings.n_workers)
     if options.get("qa"):
         leave_record(found, table, settings.model_dump(), Path(options["qa"]))
     ailments = [str(item) for item in found.ailments]
