@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dsa110_contimg.imaging.outlier_kernels import project, subtract
+from dsa110_contimg.imaging.outlier_kernels import project, smearing, subtract
 
 pytestmark = pytest.mark.kernel
 
@@ -61,3 +61,27 @@ def test_what_is_subtracted_is_the_model_where_there_are_data(model):
     truth = -np.einsum("qnc,qc->nc", by_hand(model), gains)
     truth[1, 2] = 0.0
     assert data == pytest.approx(truth, rel=1e-4, abs=1e-4)
+
+
+def test_smearing_is_the_mean_over_what_was_averaged():
+    """A phase that turns evenly, over three channels and as many integrations as each row has."""
+    rng = np.random.default_rng(5)
+    uvw_m, times = rng.normal(0.0, 200.0, (4, 3)), np.array([1.0, 2.0, 3.0, 5.0])
+    by_channel, by_time = rng.normal(0.0, 2e-4, (2, 2, 3))
+    averaged, own = smearing(uvw_m, by_channel, by_time, 3.0, times)
+    for n, count in enumerate(times.astype(int)):
+        for s in range(2):
+            band, time = uvw_m[n] @ by_channel[s], uvw_m[n] @ by_time[s]
+            in_band = np.exp(2j * np.pi * band * np.array([-1, 0, 1])).mean()
+            in_time = np.exp(2j * np.pi * time * (np.arange(count) - (count - 1) / 2)).mean()
+            assert averaged[n, s] == pytest.approx((in_band * in_time).real, abs=1e-9)
+            assert own[n, s] == pytest.approx(np.sinc(band) * np.sinc(time), abs=1e-9)
+
+
+def test_smearing_at_the_phase_centre_and_where_a_sample_is_lost():
+    nowhere, lost = np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0]])
+    uvw_m, times = np.ones((1, 3)), np.array([2.0])
+    assert [values.item() for values in smearing(uvw_m, nowhere, nowhere, 2.0, times)] == [1.0, 1.0]
+    averaged, own = smearing(uvw_m, lost, nowhere, 2.0, times)
+    assert averaged.item() == 0.0
+    assert own.item() == pytest.approx(0.0, abs=1e-12)

@@ -55,6 +55,8 @@ class Field(NamedTuple):
         (l, m, n - 1) of the brightest, that are not in the model.
     flux_jy : (K,) float64
         Their apparent flux densities [Jy].
+    psf : (N, N) float32
+        Point-spread function of the coarse image.
     """
 
     grid: Grid
@@ -62,9 +64,16 @@ class Field(NamedTuple):
     noise: float
     places: NDArray[np.float64]
     flux_jy: NDArray[np.float64]
+    psf: NDArray[np.float32]
 
 
-def find_field(data: Visibilities, grid: Grid, least_jy: float, outliers: NDArray[np.float64]) -> Field:
+def find_field(
+    data: Visibilities,
+    grid: Grid,
+    least_jy: float,
+    outliers: NDArray[np.float64],
+    psf: NDArray[np.float32] | None = None,
+) -> Field:
     """Image the samples and clean the image, a little.
 
     Parameters
@@ -78,6 +87,8 @@ def find_field(data: Visibilities, grid: Grid, least_jy: float, outliers: NDArra
         to be solved for as the outliers are [Jy].
     outliers : (S, 3) float64
         (l, m, n - 1) of the outliers: beside them nothing is cleaned, or it would take of what is theirs.
+    psf : (N, N) float32, optional
+        That of the last time: it does not change with the visibilities.
     """
     n_pixels = min(grid.n_pixels, _MOST_PIXELS)
     coarse = Grid(n_pixels, grid.cell_rad * grid.n_pixels / n_pixels, grid.magnification)
@@ -89,17 +100,19 @@ def find_field(data: Visibilities, grid: Grid, least_jy: float, outliers: NDArra
     uvw_m, weights = samples.uvw_m[rows], samples.weights[rows, ::step]
     total = float(weights.sum(dtype=np.float64))
     if total <= 0.0:
-        return Field(coarse, np.zeros((n_pixels, n_pixels), np.float32), 1.0, np.empty((0, 3)), np.empty(0))
+        nothing = np.zeros((n_pixels, n_pixels), np.float32)
+        return Field(coarse, nothing, 1.0, np.empty((0, 3)), np.empty(0), nothing)
     gridder = Gridder(coarse, _EPSILON, data.threads)
     dirty = gridder.image(uvw_m, freq_hz, samples.visibilities[rows, ::step], weights) / np.float32(total)
-    psf = gridder.psf(uvw_m, freq_hz, weights) / np.float32(total)
+    if psf is None:
+        psf = gridder.psf(uvw_m, freq_hz, weights) / np.float32(total)
     m, l = coarse.offsets[:, None], -coarse.offsets  # noqa: E741 - the direction cosine
     is_open = np.ones(dirty.shape, dtype=np.float32)
     for outlier in outliers:
         is_open[(l - outlier[0]) ** 2 + (m - outlier[1]) ** 2 < _BESIDE_RAD**2] = 0.0
     model = _clean(dirty, psf, is_open)
     noise = 1.4826 * float(np.median(abs(dirty))) * np.sqrt(total)
-    return Field(coarse, model, noise, *_take_brightest(model, coarse, least_jy))
+    return Field(coarse, model, noise, *_take_brightest(model, coarse, least_jy), psf)
 
 
 def add_field(data: Visibilities, field: Field, sign: float) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.polynomial import legendre
 
-from dsa110_contimg.imaging.outlier_kernels import project, subtract
+from dsa110_contimg.imaging.outlier_kernels import project, smearing, subtract
 from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT, meridian_frame, uvw_basis
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ _DAYS = 86400.0
 _LOOKED_CHANNELS = 64
 # Directions of the solution with less than this of the largest eigenvalue are not in the data.
 _LEAST_EIGENVALUE = 1e-5
-# A sample of which no more is left is lost.
-_LOST = 1e-3
 
 #: What a column is: the source itself, its change with smearing in the integrations, with l, and with m.
 ITSELF, SMEARED, EASTWARD, NORTHWARD = range(4)
@@ -144,16 +142,16 @@ class Visibilities:
             if high > low:
                 yield time, slice(int(low), int(high))
 
-    def smearing(self, rows: slice, middles: NDArray[np.float64], time: int) -> tuple[NDArray[np.float64], ...]:
+    def smearing(
+        self, rows: slice, middles: NDArray[np.float64], time: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Amplitude that averaging leaves of sources (S, 3), and that a single sample leaves, both (N, S)."""
         samples = self.samples
-        uvw_s = samples.uvw_m[rows] / SPEED_OF_LIGHT
-        by_channel = uvw_s @ middles.T * self._channel_width_hz
-        rate_hz = -_EARTH_RAD_S * uvw_s @ np.cross(self._pole[time], middles).T * samples.freq_hz.mean()
-        by_time = rate_hz * self._interval_s
+        by_channel = middles * (self._channel_width_hz / SPEED_OF_LIGHT)
+        turning = -_EARTH_RAD_S * samples.freq_hz.mean() * self._interval_s / SPEED_OF_LIGHT
+        by_time = np.cross(self._pole[time], middles) * turning
         channels = samples.channel_width_hz / self._channel_width_hz
-        averaged = _of_several(by_channel, channels) * _of_several(by_time, self.integrations[rows, None])
-        return averaged, np.sinc(by_channel) * np.sinc(by_time)
+        return smearing(samples.uvw_m[rows], by_channel, by_time, channels, self.integrations[rows])
 
     def _model(
         self, points: Points, columns: Sequence[Column], time: int, rows: slice
@@ -283,15 +281,6 @@ def smooth_functions(expected: NDArray[np.float64], order: int) -> NDArray[np.co
     )
     products = np.einsum("ti,cj->ijtc", time, band).reshape(-1, n_times, n_channels) * envelope
     return np.concatenate([expected[None], products]).astype(np.complex128)
-
-
-def _of_several(turn: NDArray[np.float64], count: float | NDArray[np.float64]) -> NDArray[np.float64]:
-    """Amplitude that is left of the mean of `count` samples between which the phase turns by so much [turns]."""
-    one = np.sinc(turn)
-    many = np.sinc(count * turn)
-    # Where a sample is lost by itself, so is the mean of several.
-    ratio = np.divide(many, one, out=np.zeros_like(many), where=abs(one) > _LOST)
-    return np.asarray(np.where(count > 1.0, ratio, 1.0))
 
 
 def _even(freq_hz: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -56,6 +56,9 @@ _ORDERS = (50.0, 500.0, 3000.0, 20000.0)
 _MOVES = 2000.0
 # Below which it is left where it is, in noises.
 _SEEN = 5.0
+# What has less than this part of that while the field is still there will not have it without: the field's sidelobes
+# are a small part of the noise where they come from.
+_HOPELESS = 0.5
 # Sources of the field with this part of the brightest outlier's flux density are solved for.
 _OF_BRIGHTEST = 0.03
 # Nearer to one another they are the same [pixels].
@@ -105,7 +108,7 @@ class Subtracted(NamedTuple):
     sources : tuple of Fitted
         The brightest, as expected, first.
     chi2_before, chi2_after : float
-        Mean of the visibilities' power over that of the noise, without the brightest of the field afterwards.
+        Mean of the visibilities' power over that of the noise, without what was taken out of the field afterwards.
     seconds : float
         It took.
     """
@@ -208,9 +211,10 @@ def subtract_outliers(samples: Samples, observation: Observation, outliers: Outl
         if not work.is_any_in:
             break
         work.look_at_field(keep=number > 0)
-        work.find_shapes(first=False)
-        work.solve()
-        work.leave_unseen()
+        if work.is_any_in:
+            work.find_shapes(first=False)
+            work.solve()
+            work.leave_unseen()
     for _ in range(_LAST if work.is_any_in else 0):
         if work.solve() < work.noise_jy:
             break
@@ -263,6 +267,7 @@ class _Subtraction:
         self._thermal_jy = float(1.0 / np.sqrt(samples.weights.sum(dtype=np.float64)))
         self.noise_jy = self._thermal_jy
         self._field: Field | None = None
+        self._psf: NDArray[np.float32] | None = None
         self._outliers, self._observation, self._beam = outliers, observation, beam
 
     def find_shapes(self, *, first: bool) -> None:
@@ -289,15 +294,20 @@ class _Subtraction:
 
     def leave_unseen(self) -> None:
         """Put back what cannot be told from noise, or is too faint to do harm."""
+        self._leave(1.0, self.noise_jy)
+
+    def _leave(self, part: float, noise_jy: float) -> None:
+        """Put back what has less than this part of what it takes to stay."""
         for source in self.sources:
-            least = max(self._outliers.least_jy, _SEEN * source.error, _SEEN * self.noise_jy)
+            least = part * max(self._outliers.least_jy, _SEEN * source.error, _SEEN * noise_jy)
             if source.is_in and source.flux_jy < least:
                 _put_back(self.data, source)
 
     def look_at_field(self, *, keep: bool) -> None:
         """Find the brightest of the field, and with `keep` take out all of it but what is solved for.
 
-        Each time anew: what was cleaned while more was in the image has its sidelobes in it.
+        Each time anew: what was cleaned while more was in the image has its sidelobes in it. With `keep`, sources that
+        are lost in its noise are put back first, so that nothing more is spent on them.
         """
         if self._field is not None:
             add_field(self.data, self._field, 1.0)
@@ -305,7 +315,14 @@ class _Subtraction:
         there = [source for source in self.sources if source.is_in]
         least_jy = _OF_BRIGHTEST * max(source.flux_jy for source in there)
         places = np.array([source.middle for source in there])
-        field = find_field(self.data, self._outliers.grid, least_jy, places)
+        field = find_field(self.data, self._outliers.grid, least_jy, places, self._psf)
+        self._psf = field.psf
+        if keep:
+            noise_jy = max(self.noise_jy, self._thermal_jy * field.noise)
+            self._leave(_HOPELESS, noise_jy)
+            if not self.is_any_in:
+                self.noise_jy = noise_jy
+                return
         self.in_field += _told_apart(field, self.in_field, self._observation, self.data, self._beam)
         if keep:
             self._field = field
