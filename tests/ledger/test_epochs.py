@@ -5,12 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from dsa110_contimg.errors import AttemptRunningError, UnknownEpochError
-from dsa110_contimg.ledger import FailureKind, GroupState, Product
+from dsa110_contimg.errors import AttemptRunningError, LedgerError, UnknownEpochError
+from dsa110_contimg.ledger import DecisionKind, FailureKind, GroupState, Product
 from dsa110_contimg.ledger.calibrations import Observing
+from dsa110_contimg.ledger.decisions import epochs_file, read_decisions
 from dsa110_contimg.ledger.epoch_states import THIN, EpochState
 from dsa110_contimg.ledger.epoch_summary import NO_EPOCHS, summarize_epochs
-from dsa110_contimg.ledger.records import utc_of
+from dsa110_contimg.ledger.records import Decision, utc_of
 from dsa110_contimg.ledger.summary import summarize
 from ledger_groups import (
     AFTER,
@@ -96,6 +97,18 @@ def test_an_operator_has_it_made_again(ledger):
     ledger.end_epoch_attempt(attempt.id, FailureKind.BUG, "no")
     assert ledger.asked_again() == []
     assert [event.kind for event in ledger.events(group_id=EPOCH)] == ["bug", "retry", "published"]
+
+
+def test_that_it_is_to_be_made_again_is_kept_beside_the_products_first(ledger):
+    note_epoch(ledger)
+    ledger.retry_epoch(EPOCH, "me", "a new beam", now=AFTER)
+    path = epochs_file(ledger.decisions_path)
+    assert list(read_decisions(path)) == [Decision(EPOCH, DecisionKind.RETRY, "me", AFTER, "a new beam")]
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(LedgerError, match="cannot be kept"):
+        ledger.retry_epoch(EPOCH, "me", "again", now=AFTER)
+    assert [event.text for event in ledger.events(group_id=EPOCH)] == ["me: a new beam"]
 
 
 def test_a_contradiction_is_said(ledger):

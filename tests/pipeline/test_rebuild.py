@@ -9,7 +9,7 @@ import pytest
 import subband_files
 from dsa110_contimg.errors import LedgerLockedError
 from dsa110_contimg.ledger import DecisionKind, GroupState, open_ledger
-from dsa110_contimg.ledger.epoch_decisions import read_retries, retries_file
+from dsa110_contimg.ledger.decisions import epochs_file, read_decisions
 from dsa110_contimg.ledger.epochs import EpochSeen
 from dsa110_contimg.naming import ms_name
 from dsa110_contimg.pipeline.commit import manifest_path
@@ -237,7 +237,7 @@ def test_an_epoch_that_is_to_be_made_again_still_is(disks):
         ledger.note_epochs([EpochSeen(OTHER_EPOCH, "+16.3", EPOCH_MJD, EPOCH_MJD + 0.0415)])
         for name in (EPOCH, EPOCH, OTHER_EPOCH):
             ledger.retry_epoch(name, "me", "a new beam", now=NOW + timedelta(hours=1))
-    with retries_file(disks.decisions).open("a") as file:
+    with epochs_file(disks.decisions).open("a") as file:
         file.write("nonsense\n")
     assert disks.rebuild().n_decisions == 2
     with disks.open() as ledger:
@@ -245,7 +245,7 @@ def test_an_epoch_that_is_to_be_made_again_still_is(disks):
         assert ledger.epoch(EPOCH).published_utc is not None
         assert [event.text for event in ledger.events(group_id=OTHER_EPOCH)] == ["me: a new beam"]
         assert differences(ledger, disks.incoming, disks.products) == []
-    assert len(list(read_retries(retries_file(disks.decisions)))) == 5  # a rebuild writes none
+    assert len(list(read_decisions(epochs_file(disks.decisions)))) == 5  # a rebuild writes none
 
 
 def test_one_that_was_removed_is_not_made_again(disks):

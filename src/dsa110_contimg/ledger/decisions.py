@@ -138,6 +138,11 @@ def decision_of(row: Any) -> Decision:
     return Decision(row.group_id, DecisionKind(row.what), row.who, row.when_utc, row.why)
 
 
+def epochs_file(decisions: Path) -> Path:
+    """Name the file of the decisions about epochs: beside that of those about groups, and of the same form."""
+    return decisions.with_name("epoch-decisions.jsonl")
+
+
 def append_decision(path: Path, decision: Decision) -> None:
     """Add a decision to the file beside the products; errors as of `append_line`."""
     append_line(path, decision._asdict() | {"what": decision.what.value, "when_utc": decision.when_utc.isoformat()})

@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from dsa110_contimg.errors import AttemptRunningError, UnknownEpochError
 from dsa110_contimg.ledger import schema
 from dsa110_contimg.ledger.connection import Connected, utc_now
-from dsa110_contimg.ledger.epoch_decisions import EpochRetry, append_retry, retries_file
+from dsa110_contimg.ledger.decisions import append_decision, epochs_file
 from dsa110_contimg.ledger.epoch_states import Epoch, EpochGroup, EpochState, epoch_state, given_up
 from dsa110_contimg.ledger.events import add_event
-from dsa110_contimg.ledger.records import Attempt, mjd_of, utc_of
+from dsa110_contimg.ledger.records import Attempt, Decision, mjd_of, utc_of
 from dsa110_contimg.ledger.retention import Held
 from dsa110_contimg.ledger.rows import attempt_of
 from dsa110_contimg.ledger.state_sql import FACTS, facts_of
-from dsa110_contimg.ledger.states import derive_state
+from dsa110_contimg.ledger.states import DecisionKind, derive_state
 
 IMAGES = "images"
 """Kind of the products of which epochs are made."""
@@ -205,7 +205,8 @@ class Epochs(Connected):
             connection.execute(schema.epochs.update().where(_epochs.id == epoch_id).values(values))
             add_event(connection, "retry", f"{who}: {why}", epoch_id, when)
             if self.decisions_path is not None:
-                append_retry(retries_file(self.decisions_path), EpochRetry(epoch_id, who, when, why))
+                decision = Decision(epoch_id, DecisionKind.RETRY, who, when, why)
+                append_decision(epochs_file(self.decisions_path), decision)
             return epoch_of(epoch_row(connection, epoch_id)).state
 
     def asked_again(self) -> list[str]:

@@ -15,8 +15,7 @@ from dsa110_contimg.conversion.listing import GroupListing
 from dsa110_contimg.errors import NoGroupsError
 from dsa110_contimg.ledger.adoption import Adopted
 from dsa110_contimg.ledger.calibration_decisions import retirements_file
-from dsa110_contimg.ledger.decisions import read_decisions
-from dsa110_contimg.ledger.epoch_decisions import read_retries, retries_file
+from dsa110_contimg.ledger.decisions import epochs_file, read_decisions
 from dsa110_contimg.ledger.epochs import EpochSeen
 from dsa110_contimg.ledger.ledger import Ledger
 from dsa110_contimg.ledger.lock import lock
@@ -111,7 +110,7 @@ def _fill(
     n_decisions += ledger.restore_decisions([item for item in understood if item not in earlier])
     n_decisions += restore_sets(ledger, products, retirements_file(decisions))
     made_epochs = _adopt_epochs(ledger, products.absolute())
-    n_decisions += _restore_retries(ledger, retries_file(decisions), made_epochs)
+    n_decisions += _restore_retries(ledger, epochs_file(decisions), made_epochs)
     n_groups = len(known | set(by_group))
     n_products = len(made_epochs) + sum(len(item.products) for item in adopted.values())
     return n_files, n_groups, n_products, n_decisions, [item for item in taken if isinstance(item, str)]
@@ -142,13 +141,13 @@ def _adopt_epochs(ledger: Ledger, products: Path) -> dict[str, datetime]:
 def _restore_retries(ledger: Ledger, retries: Path, made: Mapping[str, datetime]) -> int:
     """Have the epochs made again of which operators wanted that and which were not since; give their number."""
     wanted = {}
-    for item in read_retries(retries):
+    for item in read_decisions(retries):
         if isinstance(item, str):
             log.warning("%s: not understood: %s", retries, item)
-        elif item.epoch not in made or item.when_utc > made[item.epoch]:
-            wanted[item.epoch] = item
+        elif item.group_id not in made or item.when_utc > made[item.group_id]:
+            wanted[item.group_id] = item
     for name, item in wanted.items():
-        start, strip = parse_epoch_id(name)
+        start, strip = parse_epoch_id(name)  # as the ledger wrote it
         ledger.note_epochs([EpochSeen(name, strip, mjd_of(start), mjd_of(start) + HOUR_D)])
         ledger.retry_epoch(name, item.who, item.why, now=item.when_utc)
     return len(wanted)
