@@ -107,7 +107,7 @@ def test_what_is_gone_already_is_not_taken_out_again():
 def test_no_others_are_begun_with_when_there_were_too_many():
     sources = sources_of()
     sources.change(model_of((0.9, 0.0, 0.8)), 1e-9, 1)
-    assert len(sources.change(model_of((1.0, 0.5, 0.9)), 1e-9, 200).table) == 2
+    assert len(sources.change(model_of((1.0, 0.5, 0.9)), 1e-9, 200).table) == 1
     assert np.count_nonzero(sources.followed) == 1
 
 

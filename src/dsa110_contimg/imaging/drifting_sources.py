@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # A cell is a point if what its second moment takes from visibilities is less than this part of them. Components between
 # which a point lies have a second moment of up to 1/4 along each axis, which is not the sky's [pixel^2].
 _POINT, _BETWEEN = 0.5, 0.5
+# A source that moved stays where it was if that makes less than this part of what is tolerated.
+_STAYS = 0.05
 
 
 class CellMoments(NamedTuple):
@@ -154,9 +156,16 @@ class DriftingSources:
         self.followed[chosen] = True
         # What is left to images goes on there.
         self._closed |= n > most
-        here, gone = chosen[new.flux_jy[chosen] != 0.0], chosen[old.flux_jy[chosen] != 0.0]
+        stays = np.zeros(new.flux_jy.size, dtype=np.bool_)
+        stays[chosen] = (moved * self._amplitude)[chosen] < _STAYS * tolerance_jy
+        stays &= old.flux_jy != 0.0
+        for now, before in zip((new.column, new.row), (old.column, old.row), strict=True):
+            now[stays] = before[stays]
+        gone = chosen[(old.flux_jy[chosen] != 0.0) & ~stays[chosen]]
+        change_jy = new.flux_jy - np.where(stays, old.flux_jy, 0.0)
+        here = chosen[change_jy[chosen] != 0.0]
         sources = self._sources(
-            np.concatenate([new.flux_jy[here], -old.flux_jy[gone]]),
+            np.concatenate([change_jy[here], -old.flux_jy[gone]]),
             np.concatenate([new.column[here], old.column[gone]]),
             np.concatenate([new.row[here], old.row[gone]]),
         )

@@ -177,15 +177,17 @@ def add_sources(
                 amplitude = flux[c]
                 if abs(beside_hz[c]) < _EVEN_HZ:
                     for r in range(n):
-                        real[c, r] += amplitude * here_real[r]
-                        imag[c, r] += amplitude * here_imag[r]
-                else:
-                    _turn(abs(beside_hz[c]) * longest_s < _LITTLE_RAD, beside_hz[c], delay_s[:n], more_real, more_imag)
-                    for r in range(n):
-                        real[c, r] += amplitude * (here_real[r] * more_real[r] - here_imag[r] * more_imag[r])
-                        imag[c, r] += amplitude * (here_real[r] * more_imag[r] + here_imag[r] * more_real[r])
+                        a, b = here_real[r], here_imag[r]
+                        real[c, r] += amplitude * a
+                        imag[c, r] += amplitude * b
+                        here_real[r] = a * step_real[r] - b * step_imag[r]
+                        here_imag[r] = a * step_imag[r] + b * step_real[r]
+                    continue
+                _turn(abs(beside_hz[c]) * longest_s < _LITTLE_RAD, beside_hz[c], delay_s[:n], more_real, more_imag)
                 for r in range(n):
                     a, b = here_real[r], here_imag[r]
+                    real[c, r] += amplitude * (a * more_real[r] - b * more_imag[r])
+                    imag[c, r] += amplitude * (a * more_imag[r] + b * more_real[r])
                     here_real[r] = a * step_real[r] - b * step_imag[r]
                     here_imag[r] = a * step_imag[r] + b * step_real[r]
         for r in range(n):
