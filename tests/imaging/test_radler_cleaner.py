@@ -4,29 +4,29 @@ import logging
 
 import numpy as np
 import pytest
+import radler
 
 from deconvolved_fields import CELL_RAD, Field
 from dsa110_contimg.imaging import radler_cleaner
+from dsa110_contimg.imaging.printed import printed_lines
+from dsa110_contimg.imaging.psf_convolution import PsfConvolution
 from dsa110_contimg.imaging.radler_cleaner import NEVER, RadlerCleaner, joined
 
 BRIGHT = [(40, 50, 2.0), (80, 44, 0.7), (64, 90, 0.2)]
 
 
-def clean(field, thresholds, multiscale=False, terms=2, room=True, **options):
-    cleaner = RadlerCleaner(
-        field.psfs,
-        field.edges_hz,
-        field.weights / field.weights.sum(),
-        CELL_RAD,
-        np.radians(0.01),
-        multiscale,
-        terms,
-        1,
-    )
+def radler_of(field, **options):
+    weights = field.weights / field.weights.sum()
+    return RadlerCleaner(field.psfs, field.edges_hz, weights, cell_rad=CELL_RAD, beam_rad=np.radians(0.01), **options)
+
+
+def clean(field, thresholds, multiscale=False, terms=2, **options):
+    """Clean once; return iterations, models, and what is left."""
     models = np.zeros_like(field.psfs)
     residuals = field.residuals(models)
     options = {"gain": 0.1, "most": 10_000, "limit": 10.0} | options
-    return cleaner.clean(residuals, models, thresholds, room=room, **options), models, residuals
+    cleaner = radler_of(field, multiscale=multiscale, terms=terms)
+    return cleaner.clean(residuals, models, thresholds, **options), models, residuals
 
 
 @pytest.mark.parametrize("n_bands", [1, 3])
@@ -44,14 +44,57 @@ def test_it_cleans_to_the_thresholds_where_it_may(n_bands, n_pixels):
     assert residuals[:, 80, 44].min() > 0.5
 
 
-def test_without_room_the_components_are_the_same():
+def test_extended_components_with_and_without_room():
     field = Field(BRIGHT)
-    thresholds = np.full((128, 128), 0.05, np.float32)
-    done, models, residuals = clean(field, thresholds)
-    other = clean(field, thresholds, room=False)
-    assert other[0] == done
-    np.testing.assert_allclose(other[1], models, atol=1e-6)
-    assert np.abs(other[2] - residuals)[0, 30:98, 30:98].max() < 0.05
+    thresholds = np.full((128, 128), NEVER, np.float32)
+    for row, column, _ in BRIGHT:
+        thresholds[row - 2 : row + 3, column - 2 : column + 3] = 0.1
+    for room in (True, False):
+        _, models, residuals = clean(field, thresholds, multiscale=True, room=room)
+        assert models.sum() == pytest.approx(2.9, rel=0.1)
+        assert np.abs(residuals[:, thresholds < NEVER]).max() < 0.2
+
+
+@pytest.mark.parametrize("n_bands", [1, 2])
+def test_what_is_left_is_without_what_the_components_bring_and_nothing_wraps(n_bands):
+    field = Field([*BRIGHT, (0, 0, 1.0), (127, 3, 1.0)], n_bands=n_bands)
+    before = field.residuals(np.zeros_like(field.psfs))
+    _, models, residuals = clean(field, np.full((128, 128), 0.5, np.float32))
+    assert models[0, 0, 0] > 0.4
+    for psf, model, left, dirty in zip(field.psfs, models, residuals, before, strict=True):
+        np.testing.assert_allclose(left, dirty - PsfConvolution(psf).seen(model), atol=5e-6)
+
+
+@pytest.mark.parametrize("n_bands", [1, 3])
+def test_components_are_those_of_a_single_call_of_radler_on_the_images_as_they_are(n_bands):
+    field = Field(BRIGHT, n_bands=n_bands, alpha=-1.0, noise_jy=0.1)
+    thresholds = np.full((128, 128), 0.5, np.float32)
+    done, models, _ = clean(field, thresholds)
+    theirs, weights = np.zeros_like(field.psfs), field.weights / n_bands
+    residuals = field.residuals(theirs)
+    made = radler.Settings()
+    made.trimmed_image_height = made.trimmed_image_width = 128
+    made.pixel_scale.x = made.pixel_scale.y = CELL_RAD
+    made.minor_iteration_count, made.minor_loop_gain, made.major_loop_gain = 10_000, 0.1, 1.0
+    made.absolute_threshold = 0.5
+    made.channels_out = n_bands
+    images = [field.psfs, residuals, theirs]
+    if n_bands == 1:
+        worker = radler.Radler(made, *(each[0] for each in images), np.radians(0.01))
+    else:
+        made.spectral_fitting.mode = radler.SpectralFittingMode.polynomial
+        made.spectral_fitting.terms = 2
+        worker = radler.Radler(made, *images, np.radians(0.01), frequencies=field.edges_hz, weights=weights)
+    with printed_lines(radler_cleaner.log):
+        worker.perform(1000)
+        assert worker.iteration_number == done
+        del worker
+    np.testing.assert_allclose(models, theirs, atol=2e-6)
+
+
+@pytest.mark.parametrize(("least", "size"), [(94, 98), (128, 130), (2048, 2094), (3600, 3636)])
+def test_images_are_of_a_size_that_is_transformed_fast(least, size):
+    assert radler_cleaner._fast_size(least) == size
 
 
 def test_slices_are_one_whole(monkeypatch):

@@ -18,7 +18,6 @@ import numpy as np
 from scipy import ndimage
 
 from dsa110_contimg.errors import UsageError
-from dsa110_contimg.imaging.clark import PointCleaner
 from dsa110_contimg.imaging.noise import rms_map
 from dsa110_contimg.imaging.radler_cleaner import NEVER, RadlerCleaner, joined
 
@@ -109,15 +108,16 @@ class Deconvolver:
         self._components: NDArray[np.bool_] | None = None
         self._iterations = 0
         self._first_peak = 0.0
-        self._cleaner: PointCleaner | RadlerCleaner
-        if n_bands == 1 and not settings.multiscale:
-            self._cleaner = PointCleaner(self._psfs[0], settings.n_threads)
-        else:
-            edges_hz = np.ascontiguousarray(band_edges_hz, dtype=np.float64)
-            self._cleaner = RadlerCleaner(
-                self._psfs, edges_hz, self._weights, cell_rad, float(np.radians(beam.major_deg)),
-                settings.multiscale, settings.terms, settings.n_threads,
-            )  # fmt: skip
+        self._cleaner = RadlerCleaner(
+            self._psfs,
+            np.ascontiguousarray(band_edges_hz, dtype=np.float64),
+            self._weights,
+            cell_rad=cell_rad,
+            beam_rad=float(np.radians(beam.major_deg)),
+            multiscale=settings.multiscale,
+            terms=settings.terms,
+            threads=settings.n_threads,
+        )
         self._left: tuple[NDArray[np.float32], float] | None = None
         self._error: float | None = None
         self._took_back = False
@@ -295,7 +295,7 @@ class Deconvolver:
     def _this_time(self, thresholds: NDArray[np.float32], above: NDArray[np.bool_], base: float) -> NDArray[np.float32]:
         """Brightness down to which this major cycle cleans (N, N): no deeper than `base`, and much alike.
 
-        Next is always the pixel that is highest relative to its threshold. Near a bright source the noise is its own
+        radler takes the pixel that is highest relative to its threshold. Near a bright source the noise is its own
         sidelobes: if thresholds there were much higher, sidelobes far away would be taken for it. So thresholds differ
         by a small factor only. What does not stand out of its own noise now is not cleaned now, unless it is wide, or
         there are components already.
@@ -314,13 +314,9 @@ class Deconvolver:
         gain = min(1.0, settings.gain * (1.0 if self._components is None else 2.0))
         most = settings.iterations - self._iterations
         limit = _DIVERGED * float(np.max(np.abs(self._joined(residuals)[thresholds < NEVER]), initial=0.0))
-        if isinstance(self._cleaner, PointCleaner):
-            (residual,), (model,) = residuals, models
-            done = self._cleaner.clean(residual, model, thresholds, gain=gain, most=most, limit=limit)
-        else:
-            # Where components are is known then, and what is around them is small.
-            room = not self.masked and self._seed is None
-            done = self._cleaner.clean(residuals, models, thresholds, gain=gain, most=most, limit=limit, room=room)
+        # Where components are is known then, and what is around them is small.
+        room = not self.masked and self._seed is None
+        done = self._cleaner.clean(residuals, models, thresholds, gain=gain, most=most, limit=limit, room=room)
         self._iterations += done
 
     def _joined(self, images: NDArray[np.float32]) -> NDArray[np.float32]:

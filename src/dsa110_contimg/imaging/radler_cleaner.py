@@ -1,11 +1,11 @@
-"""Components of many scales, or of many bands together: radler, WSClean's deconvolution as a library, made safe."""
+"""Components down to thresholds: radler, which is WSClean's deconvolution as a library, made safe and quick."""
 
 from __future__ import annotations
 
 import logging
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import radler
@@ -13,6 +13,7 @@ from astropy.io import fits
 from scipy.fft import next_fast_len
 
 from dsa110_contimg.imaging.printed import printed_lines
+from dsa110_contimg.imaging.psf_convolution import PsfConvolution
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,32 +22,52 @@ log = logging.getLogger(__name__)
 
 #: Threshold where there are to be no components [Jy/beam].
 NEVER = 1e30
-# Whether it diverges is looked at after so many iterations.
-_WATCHED = 8000
-# radler convolves in an image that is so much wider; nothing may come around its edges to where components are.
-_RADLER_PADDING, _ROOM = 1.1, 1.5
+# Whether it diverges is looked at after so many iterations; to begin anew takes radler half a second, or longer.
+_WATCHED, _WATCHED_SCALES = 64_000, 8000
+# radler convolves in an image that is so much wider; nothing comes around the edges of one that is so much wider.
+_PADDING, _ROOM = 1.1, 1.5
 # radler boosts the gain of the first major cycles; it should not.
 _LATE_CYCLE = 1000
 
 
-class RadlerCleaner(NamedTuple):
-    """Finds components with the PSFs of K bands, with radler."""
+class RadlerCleaner:
+    """Finds components with the PSFs of K bands, with radler.
 
-    psfs: NDArray[np.float32]
-    """Point spread functions (K, N, N), 1 in pixel (N // 2, N // 2); N is even."""
-    edges_hz: NDArray[np.float64]
-    """Lower and upper edge of each band (K, 2) [Hz]."""
-    weights: NDArray[np.float64]
-    """Their weights (K,), which add up to 1."""
-    cell_rad: float
-    """Pixel size [rad]."""
-    beam_rad: float
-    """Major axis of the beam [rad]."""
-    multiscale: bool
-    """Whether components may be extended."""
-    terms: int
-    """Of the polynomial in frequency that the bands' components follow."""
-    threads: int
+    Parameters
+    ----------
+    psfs : (K, N, N) float32
+        Point spread functions, 1 in pixel (N // 2, N // 2); N is even.
+    edges_hz : (K, 2) float64
+        Lower and upper edge of each band [Hz].
+    weights : (K,) float64
+        Their weights, which add up to 1.
+    cell_rad : float
+        Pixel size [rad].
+    beam_rad : float
+        Major axis of the beam [rad].
+    multiscale : bool
+        Whether components may be extended.
+    terms : int
+        Of the polynomial in frequency that the bands' components follow.
+    threads : int
+    """
+
+    def __init__(
+        self,
+        psfs: NDArray[np.float32],
+        edges_hz: NDArray[np.float64],
+        weights: NDArray[np.float64],
+        *,
+        cell_rad: float,
+        beam_rad: float,
+        multiscale: bool = False,
+        terms: int = 1,
+        threads: int = 1,
+    ) -> None:
+        self._psfs, self._edges_hz, self._weights = psfs, edges_hz, weights
+        self._cell_rad, self._beam_rad = cell_rad, beam_rad
+        self._multiscale, self._terms, self._threads = multiscale, terms, threads
+        self._convolutions = [PsfConvolution(psf, threads) for psf in psfs]
 
     def clean(
         self,
@@ -57,11 +78,12 @@ class RadlerCleaner(NamedTuple):
         gain: float,
         most: int,
         limit: float,
-        room: bool,
+        room: bool = True,
     ) -> int:
         """Move flux from residuals to models, both (K, N, N) and in place, down to thresholds.
 
-        It is done in slices: one that diverges would go on for ever.
+        It is done in slices: one that diverges would go on for ever. Components of one pixel are found in a list of
+        pixels; only the residual that radler leaves is wrapped around the edges, and is made anew.
 
         Parameters
         ----------
@@ -78,7 +100,7 @@ class RadlerCleaner(NamedTuple):
         limit : float
             A residual that is higher where there may be components ends it: it diverges [Jy/beam].
         room : bool
-            Whether the PSF of what is bright must not come around the edges; it takes three times the work.
+            Whether with extended components nothing must come around the edges; it takes twice the work.
 
         Returns
         -------
@@ -86,31 +108,36 @@ class RadlerCleaner(NamedTuple):
             Iterations that were made.
         """
         n_pixels, total = residuals.shape[-1], 0
-        n_room = _with_room(n_pixels) if room else n_pixels
-        wide = [_padded(images, n_room) for images in (self.psfs, residuals, models)]
+        n_room = _fast_size(int(np.ceil(n_pixels * _ROOM / _PADDING)) if room and self._multiscale else n_pixels)
+        wide = [_padded(images, n_room) for images in (self._psfs, residuals, models)]
         inside, is_open = _inside(n_pixels, n_room), thresholds < NEVER
-        with tempfile.TemporaryDirectory(prefix="contimg-") as directory, printed_lines(log):
+        left, found = (images[:, inside, inside] for images in wide[1:])
+        # One that diverges goes beyond all numbers.
+        calm = np.errstate(over="ignore", invalid="ignore")
+        with tempfile.TemporaryDirectory(prefix="contimg-") as directory, printed_lines(log), calm:
             path = Path(directory) / "thresholds.fits"
             fits.PrimaryHDU(_padded(thresholds, n_room, NEVER)).writeto(path)
-            watched = _WATCHED
+            watched = _WATCHED_SCALES if self._multiscale else _WATCHED
             while total < most:
                 at_most = min(watched, most - total)
                 done = self._slice(wide, path, gain, at_most)
                 total += done
-                # To begin anew takes radler a second; one that goes well so far goes well for as long again.
+                if not self._multiscale:
+                    for band, psf in enumerate(self._convolutions):
+                        left[band] = residuals[band] - psf.seen(found[band] - models[band])
+                # One that goes well so far goes well for as long again.
                 watched *= 2
-                middle = joined(wide[1][:, inside, inside], self.weights)
-                peak = float(np.max(np.abs(middle[is_open]), initial=0.0))
+                peak = float(np.max(np.abs(joined(left, self._weights)[is_open]), initial=0.0))
                 if done < at_most or not peak <= limit:  # so of NaN, too
                     break
-        residuals[...], models[...] = (images[:, inside, inside] for images in wide[1:])
+        residuals[...], models[...] = left, found
         return total
 
     def _slice(self, wide: list[NDArray[np.float32]], thresholds: Path, gain: float, most: int) -> int:
         """Run radler on PSFs, residuals, and models (K, M, M) for so many iterations at most; tell how many it was."""
         made = radler.Settings()
         n_bands, made.trimmed_image_height, made.trimmed_image_width = wide[0].shape
-        made.pixel_scale.x = made.pixel_scale.y = self.cell_rad
+        made.pixel_scale.x = made.pixel_scale.y = self._cell_rad
         made.minor_iteration_count = most
         made.minor_loop_gain = gain
         made.major_loop_gain = 1.0
@@ -118,17 +145,17 @@ class RadlerCleaner(NamedTuple):
         # The lowest threshold is 1 standard deviation; radler scales the others by what it takes for local noise.
         made.auto_threshold_sigma = 1.0
         made.local_rms.image = str(thresholds)
-        made.thread_count = self.threads
-        if self.multiscale:
+        made.thread_count = self._threads
+        if self._multiscale:
             made.algorithm_type = radler.AlgorithmType.multiscale
         made.channels_out = n_bands
         if n_bands > 1:
             made.spectral_fitting.mode = radler.SpectralFittingMode.polynomial
-            made.spectral_fitting.terms = min(self.terms, n_bands)
-        radler.Radler.worker_thread_count = self.threads
+            made.spectral_fitting.terms = min(self._terms, n_bands)
+        radler.Radler.worker_thread_count = self._threads
         images = wide if n_bands > 1 else [each[0] for each in wide]
-        spectral = {"frequencies": self.edges_hz, "weights": self.weights} if n_bands > 1 else {}
-        worker = radler.Radler(made, *images, self.beam_rad, **spectral)
+        spectral = {"frequencies": self._edges_hz, "weights": self._weights} if n_bands > 1 else {}
+        worker = radler.Radler(made, *images, self._beam_rad, **spectral)
         worker.perform(_LATE_CYCLE)
         done = int(worker.iteration_number)
         del worker  # it prints when it goes
@@ -142,9 +169,18 @@ def joined(images: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray
     return np.asarray(np.einsum("k,kyx->yx", weights, images), dtype=np.float32)
 
 
-def _with_room(n_pixels: int) -> int:
-    """Pixels on a side, even, of an image in which a PSF of `n_pixels` anywhere in the middle is not wrapped."""
-    return 2 * int(next_fast_len(int(np.ceil(n_pixels * _ROOM / _RADLER_PADDING / 2))))
+def _fast_size(least: int) -> int:
+    """Pixels on a side, even and at least so many, of an image that radler transforms fast.
+
+    A padded size of 2264 = 8 x 283 takes it twice as long as one of 2304.
+    """
+    n_pixels = least + least % 2
+    while True:
+        padded = int(np.ceil(_PADDING * n_pixels))
+        padded += padded % 2
+        if next_fast_len(padded) == padded:
+            return n_pixels
+        n_pixels += 2
 
 
 def _inside(n_pixels: int, n_room: int) -> slice:
