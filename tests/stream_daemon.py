@@ -118,8 +118,12 @@ class Stream:
         return self.start()
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.stop()
+        try:
+            if self.process.poll() is None:
+                self.stop()
+        finally:
+            if self.process.poll() is None:  # no other test is to live with it
+                self.kill()
 
     def ledger(self):
         return open_ledger(self.state / LEDGER_NAME, create=False)

@@ -1,5 +1,7 @@
 """Paths that serve, that are full, that are on FUSE, that are dead."""
 
+import pytest
+
 from dsa110_contimg.doctor.findings import Level
 from dsa110_contimg.doctor.places import Place, look_at_places
 from fuse_mount import fuse_mount
@@ -46,6 +48,7 @@ def test_fuse_is_a_warning_for_products_and_a_failure_for_the_ledger(tmp_path):
     assert found["state"].level is Level.FAIL
 
 
+@pytest.mark.alone
 def test_a_dead_mount_is_said_in_time_and_the_next_path_is_looked_at(tmp_path):
     with fuse_mount(tmp_path) as mount:
         mount.hang()

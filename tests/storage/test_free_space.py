@@ -26,6 +26,7 @@ def test_a_path_through_a_file_is_a_problem(tmp_path):
     assert (space.free_bytes, space.problem) == (None, "Not a directory")
 
 
+@pytest.mark.alone
 def test_a_dead_mount_delays_nobody_and_costs_one_thread(tmp_path, monkeypatch):
     dead, answer, statvfs = tmp_path / "dead", threading.Event(), os.statvfs
 
