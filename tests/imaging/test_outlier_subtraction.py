@@ -48,6 +48,18 @@ def test_what_is_not_there_is_not_subtracted(tmp_path):
     assert all(not source["subtracted"] for source in case.subtracted.as_json()["sources"])
 
 
+def test_what_is_lost_in_a_rich_field_is_left(tmp_path):
+    """Two calibrators are expected that are not there; sidelobes of twenty sources are more than what is found."""
+    places = np.random.default_rng(2).uniform(-0.6, 0.6, (20, 2))
+    field = [(*place, flux_jy) for place, flux_jy in zip(places, np.linspace(0.4, 1.2, 20), strict=True)]
+    case = make_case(tmp_path, field, [], known=False)
+    assert len(case.subtracted.sources) >= 1
+    assert not found(case)
+    # That is how much a source must be brighter than, not what the weights promise.
+    assert all(source.error_jy > 0.02 for source in case.subtracted.sources)
+    assert np.array_equal(case.after.visibilities, case.before.visibilities)
+
+
 def test_noise_stays_noise(tmp_path):
     case = make_case(tmp_path, FIELD, [(1.3, 0.5, 5.0)], noise_jy=0.4, keep_weights=True)
     (only,) = found(case).values()
