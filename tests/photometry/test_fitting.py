@@ -1,10 +1,12 @@
 """PyBDSF in its own process: what comes back, and what is said if it fails."""
 
+import signal
+
 import numpy as np
 import pytest
 
 from dsa110_contimg.errors import SourceFindingError
-from dsa110_contimg.photometry.fitting import PixelBeam, fit_gaussians
+from dsa110_contimg.photometry.fitting import Fitter, PixelBeam, fit_gaussians
 
 BEAM = PixelBeam(8.0, 5.0, 30.0)
 
@@ -45,3 +47,29 @@ def test_nothing_above_the_noise():
 def test_a_failure_of_pybdsf_is_told():
     with pytest.raises(SourceFindingError, match=r"PyBDSF ended with status 1: .*unphysical rms"):
         fit_gaussians(np.zeros((64, 64)), None, BEAM, island_sigma=3, peak_sigma=5, n_cores=1)
+
+
+def test_a_process_may_be_started_before_and_there_is_time_while_it_works(tmp_path):
+    image = np.random.default_rng(3).normal(0, 1e-3, (120, 120)) + gaussian(120, 60.0, 50.0, 1.0, *BEAM)
+    rms, called = np.full(image.shape, 1e-3), []
+    alone = fit_gaussians(image, rms, BEAM, island_sigma=3, peak_sigma=5, n_cores=1)
+    with Fitter() as fitter:
+        found = fit_gaussians(
+            image, rms, BEAM, island_sigma=3, peak_sigma=5, n_cores=1, scratch=tmp_path, fitter=fitter,
+            meanwhile=lambda: called.extend(path.name for path in tmp_path.iterdir()),
+        )  # fmt: skip
+    for one, other in zip(found, alone, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(called) == 1
+
+
+def test_a_process_that_is_not_used_goes_and_one_that_died_is_told(tmp_path):
+    with Fitter() as unused:
+        pass
+    assert unused._process.returncode == -signal.SIGKILL
+    with Fitter() as fitter:
+        fitter._process.kill()
+        fitter._process.wait()
+        fitter.begin(tmp_path)
+        with pytest.raises(SourceFindingError, match=r"PyBDSF ended with status -9: it said nothing"):
+            fitter.end()

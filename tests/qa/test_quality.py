@@ -11,7 +11,7 @@ from dsa110_contimg.calibration.grading import Verdict
 from dsa110_contimg.config.settings import QualitySettings
 from dsa110_contimg.naming import quality_name
 from dsa110_contimg.photometry.ties import Ties
-from dsa110_contimg.qa.quality import judge_images, measure_quality
+from dsa110_contimg.qa.quality import judge_images, measure_images, measure_quality
 from judged_images import RMS_JY, STEM, make_planes, write_made
 
 GATES = QualitySettings()
@@ -161,6 +161,13 @@ def test_judge_images(tmp_path) -> None:
     assert kept["noise"]["thermal_jy"] == 0.5 * RMS_JY
     assert kept["surroundings"] == FAR_SUN
     assert kept["sources"]["brightest"] == quality.figures["sources"]["brightest"]
+
+
+def test_what_was_measured_before_is_judged_the_same(tmp_path) -> None:
+    write_made(MADE, tmp_path, surroundings=FAR_SUN)
+    figures = measure_images(tmp_path, STEM)
+    before = judge_images(tmp_path, STEM, GATES, sources=MADE.sources, ties=ties_of(), figures=figures)
+    assert before == judge_images(tmp_path, STEM, GATES, sources=MADE.sources, ties=ties_of())
 
 
 def test_without_sources(tmp_path) -> None:

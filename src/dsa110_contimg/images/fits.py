@@ -8,6 +8,7 @@ TraP and VAST read.
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -225,9 +226,16 @@ def parse_header(cards: fits.Header, path: Path | None = None) -> ImageHeader:
         )
     except KeyError as error:
         raise HeaderKeyError(f"its header lacks {error}", path=path) from error
-    known = {*fits_header(header, (1, 1)), *_LAYOUT, *(f"NAXIS{k}" for k in range(1, 5))}
+    known = _known()
     others = tuple(Card(card.keyword, card.value, card.comment) for card in cards.cards if card.keyword not in known)
     return header._replace(cards=others)
+
+
+@cache
+def _known() -> frozenset[str]:
+    """Keywords that are read, or say how the file is laid out: of whatever image."""
+    any_image = ImageHeader(0.0, 0.0, 1.0, 1.0, 1.0, 6e4, 6e4, 6e4, RestoringBeam(1.0, 1.0, 0.0), "")
+    return frozenset(fits_header(any_image, (1, 1))) | _LAYOUT | {f"NAXIS{k}" for k in range(1, 5)}
 
 
 def fits_header(header: ImageHeader, shape: tuple[int, int], history: Sequence[str] = ()) -> fits.Header:

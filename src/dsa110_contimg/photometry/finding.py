@@ -21,10 +21,13 @@ from dsa110_contimg.photometry.sources import iau_names, make_sources
 from dsa110_contimg.photometry.troughs import trough_depth
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from dsa110_contimg.config import CatalogueSettings
     from dsa110_contimg.images.fits import ImageHeader
+    from dsa110_contimg.photometry.fitting import Fitter
     from dsa110_contimg.photometry.sources import Sources
 
 log = logging.getLogger(__name__)
@@ -58,6 +61,9 @@ def find_sources(
     pb: NDArray[np.floating] | None,
     rms: NDArray[np.floating] | None,
     settings: CatalogueSettings,
+    *,
+    fitter: Fitter | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Sources:
     """Find and measure the sources of an image.
 
@@ -71,6 +77,10 @@ def find_sources(
         Noise of the image. None: PyBDSF measures it.
     settings : CatalogueSettings
         Thresholds, and the errors of calibration.
+    fitter : Fitter, optional
+        A process of PyBDSF that was started before.
+    meanwhile : callable, optional
+        What there is to do while that works; not called if there is nothing to fit.
 
     Returns
     -------
@@ -89,7 +99,7 @@ def find_sources(
     plane = _plane(sky, pb, rms, settings)
     # Beside the image, which a job has on its scratch: if that is killed, what it leaves is found and removed.
     scratch = image.parent if isinstance(image, Path) and os.access(image.parent, os.W_OK) else None
-    gaussians = significant(_fit(plane, settings, scratch), plane.beam, settings.peak_sigma)
+    gaussians = significant(_fit(plane, settings, scratch, fitter, meanwhile), plane.beam, settings.peak_sigma)
     merged, n_ridges = _out_of_troughs(merge(gaussians, plane.beam), plane, settings)
     meta = _meta(sky, settings, name) | {"ridges_left_out": n_ridges}
     return make_sources(_columns(merged, plane, sky.header, settings), meta)
@@ -115,7 +125,13 @@ def _plane(
     return _Plane(looked_at, rms, trough_depth(looked_at, beam), pb, beam)
 
 
-def _fit(plane: _Plane, settings: CatalogueSettings, scratch: Path | None) -> Gaussians:
+def _fit(
+    plane: _Plane,
+    settings: CatalogueSettings,
+    scratch: Path | None,
+    fitter: Fitter | None,
+    meanwhile: Callable[[], object] | None,
+) -> Gaussians:
     """Fit the part of the image in which there is something to look at."""
     wanted = np.isfinite(plane.pixels)
     rows, columns = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
@@ -134,6 +150,8 @@ def _fit(plane: _Plane, settings: CatalogueSettings, scratch: Path | None) -> Ga
         peak_sigma=settings.peak_sigma,
         n_cores=settings.n_workers,
         scratch=scratch,
+        fitter=fitter,
+        meanwhile=meanwhile,
     )
     return found._replace(x=found.x + columns[0], y=found.y + rows[0])
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +20,8 @@ from dsa110_contimg.errors import SourceFindingError
 from dsa110_contimg.photometry import pybdsf
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
@@ -33,6 +36,57 @@ class PixelBeam(NamedTuple):
     major: float
     minor: float
     pa_deg: float
+
+
+class Fitter:
+    """A process of PyBDSF; it may be started before there is something to fit, as starting takes a second or two.
+
+    It ends by itself when this process does.
+    """
+
+    def __init__(self) -> None:
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe would have to be read while it works
+        self._process = subprocess.Popen(  # noqa: S603 - this very program
+            [sys.executable, "-u", "-m", pybdsf.__name__],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=self._said,
+            stderr=self._said,
+        )
+
+    def __enter__(self) -> Fitter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()  # unless it has ended
+        with self._process, self._said:
+            pass
+
+    def begin(self, directory: Path) -> None:
+        """Have it fit what is in a directory, as `pybdsf` wants that; once."""
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError), self._process.stdin as stdin:  # if it has died, `end` says of what
+                stdin.write(f"{directory.absolute()}\n".encode())
+
+    def end(self) -> None:
+        """Wait until it has.
+
+        Raises
+        ------
+        SourceFindingError
+            PyBDSF failed.
+        """
+        status = self._process.wait()
+        self._said.seek(0)
+        said = [line.strip() for line in self._said.read().decode(errors="replace").splitlines() if line.strip()]
+        for line in said:
+            log.debug("PyBDSF: %s", line)
+        if status != 0:
+            raise SourceFindingError(
+                f"PyBDSF ended with status {status}: {' | '.join(said[-_LOG_LINES:] or ['it said nothing'])}",
+                remedy="Look at the image; with --log-level debug all that PyBDSF says is logged.",
+            )
 
 
 class Gaussians(NamedTuple):
@@ -77,6 +131,8 @@ def fit_gaussians(
     peak_sigma: float,
     n_cores: int,
     scratch: Path | None = None,
+    fitter: Fitter | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Gaussians:
     """Fit Gaussians to all that stands out of an image.
 
@@ -94,6 +150,10 @@ def fit_gaussians(
         Processes that fit.
     scratch : Path, optional
         Where its directory is made, and removed again. Not given: the system's.
+    fitter : Fitter, optional
+        One that was started before, and is used now. Not given: one is started.
+    meanwhile : callable, optional
+        What there is to do while PyBDSF works; not called if there is nothing to fit.
 
     Returns
     -------
@@ -120,14 +180,20 @@ def fit_gaussians(
         "flag_maxsize_fwhm": 0.3,
         **_noise_options(pixels.shape, beam, given=rms is not None),
     }
-    with tempfile.TemporaryDirectory(prefix=".sources-", dir=scratch) as name:
+    with (
+        tempfile.TemporaryDirectory(prefix=".sources-", dir=scratch) as name,
+        Fitter() if fitter is None else nullcontext(fitter) as process,
+    ):
         directory = Path(name)
         _write_plane(directory / pybdsf.IMAGE, pixels)
         if rms is not None:
             _write_plane(directory / pybdsf.RMS, rms)
             _write_plane(directory / pybdsf.MEAN, np.zeros_like(rms))
         (directory / pybdsf.REQUEST).write_text(json.dumps(request))
-        _run(directory)
+        process.begin(directory)
+        if meanwhile is not None:
+            meanwhile()
+        process.end()
         with np.load(directory / pybdsf.FOUND) as found:
             gaussians = _gaussians(found, beam)
     log.info(
@@ -174,28 +240,6 @@ def _write_plane(path: Path, plane: NDArray[np.floating]) -> None:
         header[f"CDELT{axis}"], header[f"CRPIX{axis}"] = step, pixel
     header["BUNIT"] = "JY/BEAM"
     fits.PrimaryHDU(np.asarray(plane, np.float32)[None, None], header).writeto(path)
-
-
-def _run(directory: Path) -> None:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-    done = subprocess.run(  # noqa: S603 - this very program
-        [sys.executable, "-m", pybdsf.__name__, str(directory.absolute())],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    for line in (done.stdout + done.stderr).splitlines():
-        if line.strip():
-            log.debug("PyBDSF: %s", line.rstrip())
-    if done.returncode != 0:
-        said = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
-        raise SourceFindingError(
-            f"PyBDSF ended with status {done.returncode}: {' | '.join(said[-_LOG_LINES:])}",
-            remedy="Look at the image; with --log-level debug all that PyBDSF says is logged.",
-        )
 
 
 def _gaussians(found: Any, beam: PixelBeam) -> Gaussians:

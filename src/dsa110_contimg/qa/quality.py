@@ -89,6 +89,51 @@ class Quality(NamedTuple):
         return self.verdict.value + (f" ({'; '.join(self.reasons)})" if self.reasons else "")
 
 
+class Figures(NamedTuple):
+    """What the images themselves say, before it is known what was found in them.
+
+    Attributes
+    ----------
+    header : ImageHeader
+        Of the image.
+    empty, diverged : bool
+        Whether there is nothing in the image; whether the deconvolution diverged.
+    noise, stripes, holes
+        As `take_apart`, `measure_stripes` and `count_holes` say.
+    noise_map, peak, surroundings : mapping
+        As in `Quality.figures`.
+    """
+
+    header: ImageHeader
+    empty: bool
+    diverged: bool
+    noise: NoiseParts
+    stripes: Stripes | None
+    holes: Holes
+    noise_map: Mapping[str, Any]
+    peak: Mapping[str, Any]
+    surroundings: Mapping[str, Any] | None
+
+
+def measure_images(directory: Path, stem: str) -> Figures:
+    """Measure the images in a directory, which takes most of the time of `judge_images`; its errors.
+
+    Parameters
+    ----------
+    directory, stem
+        Where `imaging.products.write_images` wrote them; thermal noise and surroundings are in its JSON file.
+    """
+    planes, header = read_planes(directory, stem)
+    record = read_facts(directory / image_record_name(stem))
+    return measure_planes(
+        planes,
+        header,
+        thermal_jy=record.get("thermal_jy"),
+        surroundings=record.get("surroundings"),
+        diverged=bool(record.get("diverged")),
+    )
+
+
 def judge_images(
     directory: Path,
     stem: str,
@@ -96,6 +141,7 @@ def judge_images(
     *,
     sources: Sources | None = None,
     ties: Ties | None = None,
+    figures: Figures | None = None,
 ) -> Quality:
     """Measure and judge the images in a directory, and leave the figures beside them (`naming.quality_name`).
 
@@ -109,6 +155,8 @@ def judge_images(
         What was found in the image.
     ties : Ties, optional
         How it compares with a reference catalogue.
+    figures : Figures, optional
+        What `measure_images` said of them, if that was done before.
 
     Raises
     ------
@@ -117,18 +165,7 @@ def judge_images(
     OutputError
         The figures cannot be written.
     """
-    planes, header = read_planes(directory, stem)
-    record = read_facts(directory / image_record_name(stem))
-    quality = measure_quality(
-        planes,
-        header,
-        settings,
-        thermal_jy=record.get("thermal_jy"),
-        sources=sources,
-        ties=ties,
-        surroundings=record.get("surroundings"),
-        diverged=bool(record.get("diverged")),
-    )
+    quality = _judge(figures or measure_images(directory, stem), settings, sources=sources, ties=ties)
     path = directory / quality_name(stem)
     with output_errors(path):
         path.write_text(json.dumps(plain(quality.as_json()), indent=1) + "\n")
@@ -167,20 +204,45 @@ def measure_quality(
     diverged : bool
         Whether the deconvolution did; what was before is what the image is made of.
     """
-    applied = sources is not None and "ties" in sources.meta
+    figures = measure_planes(planes, header, thermal_jy=thermal_jy, surroundings=surroundings, diverged=diverged)
+    return _judge(figures, settings, sources=sources, ties=ties)
+
+
+def measure_planes(
+    planes: Planes,
+    header: ImageHeader,
+    *,
+    thermal_jy: float | None = None,
+    surroundings: Mapping[str, Any] | None = None,
+    diverged: bool = False,
+) -> Figures:
+    """Measure an image; parameters as of `measure_quality`."""
     middle = _middle(planes)
     noise_map = _noise_map(planes.rms, middle)
     noise = take_apart(
         noise_map["rms_jy"], thermal_jy, confusion_jy(header.beam, header.freq_hz) * _level(planes.pb, middle)
     )
-    stripes = measure_stripes(planes.residual, header.cell_deg, planes.psf)
-    peak = _peak(planes, noise.rms_jy)
     searched = np.ones(planes.image.shape, bool) if planes.pb is None else planes.pb > _SEARCHED
-    holes = count_holes(planes.image, planes.rms, searched, header.beam.major_deg / header.cell_deg)
+    return Figures(
+        header=header,
+        empty=not np.isfinite(planes.image).any() or not np.nan_to_num(planes.image).any(),
+        diverged=diverged,
+        noise=noise,
+        stripes=measure_stripes(planes.residual, header.cell_deg, planes.psf),
+        holes=count_holes(planes.image, planes.rms, searched, header.beam.major_deg / header.cell_deg),
+        noise_map=noise_map,
+        peak=_peak(planes, noise.rms_jy),
+        surroundings=surroundings,
+    )
+
+
+def _judge(figures: Figures, settings: QualitySettings, *, sources: Sources | None, ties: Ties | None) -> Quality:
+    applied = sources is not None and "ties" in sources.meta
+    header, noise, stripes = figures.header, figures.noise, figures.stripes
     checks = (
-        *_image_checks(planes.image, diverged),
+        *_image_checks(figures),
         _noise_check(noise, settings),
-        *_hole_checks(holes, settings),
+        *_hole_checks(figures.holes, settings),
         *_tie_checks(ties, header, settings, applied=applied),
     )
     judged = sorted(
@@ -193,19 +255,19 @@ def measure_quality(
         remarks=(
             *(check.reason for check in checks if check.verdict is None),
             *(["offset and flux scale were taken off the catalogue"] if applied else []),
-            *_remarks(noise, noise_map, stripes, peak, surroundings),
+            *_remarks(figures),
         ),
         checks=checks,
         noise=noise,
         figures={
-            "noise_map": noise_map,
+            "noise_map": figures.noise_map,
             "stripes": None if stripes is None else stripes.as_json(),
-            "peak": peak,
-            "holes": holes.as_json(),
+            "peak": figures.peak,
+            "holes": figures.holes.as_json(),
             "beam": _beam(header),
             "sources": None if sources is None else _sources(sources),
             "ties": None if ties is None else ties.as_json() | {"applied": applied},
-            "surroundings": None if surroundings is None else dict(surroundings),
+            "surroundings": None if figures.surroundings is None else dict(figures.surroundings),
         },
     )
 
@@ -290,11 +352,11 @@ def _sources(sources: Sources) -> dict[str, Any]:
     }
 
 
-def _image_checks(image: NDArray[np.float32], diverged: bool) -> list[Check]:
+def _image_checks(figures: Figures) -> list[Check]:
     checks = []
-    if not np.isfinite(image).any() or not np.nan_to_num(image).any():
+    if figures.empty:
         checks.append(found("pixels", Verdict.BAD, "there is nothing in the image"))
-    if diverged:
+    if figures.diverged:
         checks.append(found("deconvolution", Verdict.USABLE, "the deconvolution diverged and was stopped early"))
     return checks
 
@@ -354,14 +416,9 @@ def _tie_checks(ties: Ties | None, header: ImageHeader, settings: QualitySetting
     ]
 
 
-def _remarks(
-    noise: NoiseParts,
-    noise_map: Mapping[str, Any],
-    stripes: Stripes | None,
-    peak: Mapping[str, Any],
-    surroundings: Mapping[str, Any] | None,
-) -> list[str]:
+def _remarks(figures: Figures) -> list[str]:
     """Say what else an astronomer wants to know before using the image."""
+    noise, noise_map, stripes, peak = figures.noise, figures.noise_map, figures.stripes, figures.peak
     said = []
     if noise.largest == "dynamic range" and noise.thermal_jy:
         said.append(f"the noise is {noise.rms_jy / noise.thermal_jy:.1f} times thermal: limited by dynamic range")
@@ -379,7 +436,7 @@ def _remarks(
         )
     if peak["least_sigma"] is not None and peak["least_sigma"] < _NEGATIVE:
         said.append(f"there are negative holes down to {peak['least_sigma']:.0f} times the noise")
-    return said + _near(surroundings or {})
+    return said + _near(figures.surroundings or {})
 
 
 def _near(surroundings: Mapping[str, Any]) -> list[str]:
