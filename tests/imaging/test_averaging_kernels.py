@@ -8,11 +8,11 @@ pytestmark = pytest.mark.kernel
 SHAPE = (3, 5, 2)
 
 
-def add(flags=None, *, either=False, difference=True):
+def add(flags=None, *, either=False, difference=True, weights=None):
     """Add three baselines: to rows 1, nowhere, and 1 again, mirrored; five channels by twos."""
     rng = np.random.default_rng(1)
     visibilities = (rng.normal(size=SHAPE) + 1j * rng.normal(size=SHAPE)).astype(np.complex64)
-    weights = rng.uniform(1, 2, SHAPE).astype(np.float32)
+    weights = rng.uniform(1, 2, SHAPE).astype(np.float32) if weights is None else weights
     flags = np.zeros(SHAPE, bool) if flags is None else flags
     uvw_m = rng.normal(size=(3, 3))
     sums, sum_weights = np.zeros((2, 3), np.complex64), np.zeros((2, 3), np.float32)
@@ -73,6 +73,12 @@ def test_a_flag_of_one_correlation(correlation):
     np.testing.assert_allclose(sums[1, 2], expected, rtol=1e-5)
     assert sum_weights[1, 2] == pytest.approx(w[0] + w[2])
     assert differences[1, 2] == 0
+
+
+def test_weights_of_all_channels():
+    one = np.random.default_rng(2).uniform(1, 2, (3, 1, 2)).astype(np.float32)
+    for of_one, of_each in zip(add(weights=one)[3], add(weights=np.repeat(one, 5, axis=1))[3], strict=True):
+        np.testing.assert_array_equal(of_one, of_each)
 
 
 def test_both_flagged():

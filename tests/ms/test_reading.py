@@ -73,6 +73,16 @@ def test_what_is_not_finite_is_flagged_and_0(ms):
     assert first.visibilities[7, 5, 0] == 0
 
 
+def test_what_is_large_is_not_flagged(ms):
+    """The sum of a tile is more than its type holds."""
+    ms.change("DATA", lambda data: np.full_like(data, 3e38))
+    ms.change("FLAG", np.zeros_like)
+    ms.change("FLAG_ROW", np.zeros_like)
+    first, _ = read_blocks(ms.path)
+    assert not first.flags.any()
+    assert np.all(first.visibilities == np.complex64(3e38))
+
+
 def test_rows_in_any_order_and_rows_left_out(ms, tmp_path):
     expected = by_row(read_blocks(ms.path))
     order = np.random.default_rng(2).permutation(2 * N_BASELINES)

@@ -144,7 +144,9 @@ class _Sums:
         if np.unique(rows[used]).size < np.count_nonzero(used):
             threads = 1  # baselines that are there twice must not be added at once
         mirrored = block.antenna1 > block.antenna2
-        arrays = [np.ascontiguousarray(a) for a in (block.visibilities, block.flags, block.weights, block.uvw_m)]
+        # Weights that are the same for all channels are not made more.
+        weights = block.weights if block.weights.strides[1] else block.weights[:, :1]
+        arrays = [np.ascontiguousarray(a) for a in (block.visibilities, block.flags, weights, block.uvw_m)]
         cuts = np.linspace(0, rows.size, threads + 1).astype(np.int64)
         return [
             pool.submit(self._add_part, arrays, pair, rows, mirrored, slice(first, last))

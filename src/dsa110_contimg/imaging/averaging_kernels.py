@@ -35,7 +35,7 @@ def add_integration(
     Parameters
     ----------
     visibilities, flags, weights : (B, C, 2) complex64, bool, float32
-        XX and YY, see `VisibilityBlock`.
+        XX and YY, see `VisibilityBlock`; weights may be (B, 1, 2), those of all channels.
     uvw_m : (B, 3) float64
         [m].
     rows : (B,) int64
@@ -57,7 +57,7 @@ def add_integration(
     powers : (B, 3) float64
         Added to: sums of w |XX - YY|^2 / 4 and of w |I|^2 where both are good, and how many are.
     """
-    n_channels = visibilities.shape[1]
+    n_channels, last = visibilities.shape[1], weights.shape[1] - 1
     with_difference = differences.shape[0] > 0
     for b in range(rows.size):
         row = rows[b]
@@ -69,7 +69,7 @@ def add_integration(
             sum_re, sum_im, sum_w = 0.0, 0.0, 0.0
             dif_re, dif_im, dif_w = 0.0, 0.0, 0.0
             for c in range(d * width, min((d + 1) * width, n_channels)):
-                w_x, w_y = weights[b, c, 0], weights[b, c, 1]
+                w_x, w_y = weights[b, min(c, last), 0], weights[b, min(c, last), 1]
                 good_x = not flags[b, c, 0] and w_x > 0.0
                 good_y = not flags[b, c, 1] and w_y > 0.0
                 if good_x and good_y:

@@ -45,7 +45,8 @@ def read_blocks(ms: Path, column: str = "DATA", workers: int | None = None) -> I
     ------
     VisibilityBlock
         One integration, its correlations XX and YY. A sample is flagged by FLAG, FLAG_ROW, and where it is not
-        finite; then it is 0. Weights are WEIGHT_SPECTRUM where there is one, else WEIGHT.
+        finite; then it is 0. Weights are WEIGHT_SPECTRUM where there is one, else WEIGHT, perhaps not to be written to:
+        the channels of a baseline may share one.
 
     Raises
     ------
@@ -96,23 +97,32 @@ def _grid_blocks(ms: OpenMs, column: str, workers: int) -> Iterator[VisibilityBl
             ) -> None:
                 channels = ms.block_channels(block)
                 tile = ms.read_tile(column, time, block)
-                finite = np.isfinite(tile)
-                tile[~finite] = 0
                 visibilities[:, channels] = tile
-                flags[:, channels] = ms.read_tile("FLAG", time, block) | ~finite
+                flags[:, channels] = ms.read_tile("FLAG", time, block)
+                if not _is_finite(tile):
+                    lost = ~np.isfinite(tile)
+                    visibilities[:, channels][lost] = 0
+                    flags[:, channels] |= lost
 
             for _ in pool.map(fill, range(ms.n_blocks)):
                 pass
-            flags |= flag_row[time][:, None, None]
+            flags[flag_row[time]] = True
             if by_sample:
                 weights = ms.read("WEIGHT_SPECTRUM", time)[0]
             else:
-                weights = np.repeat(ms.read("WEIGHT", time)[0][:, None], info.n_channels, axis=1)
+                # One row of weights is that of all channels: a view, not a copy.
+                weights = np.broadcast_to(ms.read("WEIGHT", time)[0][:, None], shape)
             antennas = (info.antenna1, info.antenna2)
             uvw_m = ms.read("UVW", time)[0]
             yield VisibilityBlock(
                 float(info.times_mjd[time]), *antennas, uvw_m, info.freq_hz, visibilities, flags, weights
             )
+
+
+def _is_finite(tile: NDArray[np.complex64]) -> bool:
+    """Whether all is finite, as its sum tells at once; False as well if that is too large for its type."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(tile.sum()))
 
 
 def _row_blocks(ms: Path, column: str, freq_hz: NDArray[np.float64], xx_yy: list[int]) -> Iterator[VisibilityBlock]:
