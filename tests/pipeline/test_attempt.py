@@ -103,7 +103,11 @@ def test_bad_data_are_said_to_be_so(tmp_path):
         ("import os\ndef run(context): os._exit(4)", "bug", "status 4"),
         ("import os, signal\ndef run(context): os.kill(os.getpid(), signal.SIGSEGV)", "bug", "SIGSEGV"),
         ("import os\ndef run(context):\n os.write(2, b'No space left on device')\n os.abort()", "resource", "no room"),
-        ("import os, signal\ndef run(context): os.kill(os.getpid(), signal.SIGKILL)", "resource", "SIGKILL"),
+        (
+            "import os, signal\ndef run(context): os.kill(os.getpid(), signal.SIGKILL)",
+            "resource",
+            "SIGKILL: by somebody",
+        ),
     ],
 )
 def test_how_it_fails_says_what_kind_of_failure_it_is(stage, tmp_path, code, kind, says):
@@ -112,6 +116,7 @@ def test_how_it_fails_says_what_kind_of_failure_it_is(stage, tmp_path, code, kin
     assert result.manifest is None
     assert result.failure == kind
     assert says in result.message
+    assert result.starved == (says == "MemoryError")
     assert not description.path.exists()
     assert (tmp_path / "logs" / "one.json").exists() == (kind == "bug")  # evidence
     if kind == "bug" and "oh" in code:

@@ -108,7 +108,7 @@ def test_a_job_that_is_killed_is_tried_again_and_a_strip_in_trouble_stops_nobody
         stream.wait(lambda: stream.epoch().state is EpochState.FAILED)
         with stream.ledger() as ledger:
             first, second = ledger.epoch_attempts(EPOCH)
-        assert (first.failure_kind, first.exit_code) == (FailureKind.MEMORY, -9)
+        assert (first.failure_kind, first.exit_code) == (FailureKind.RESOURCE, -9)
         assert "has no primary beam" in second.message
         assert "has no primary beam" in stream.epoch().reason
         stream.write(0)

@@ -64,7 +64,7 @@ def test_a_killed_job_is_noticed_in_seconds_and_runs_again(tmp_path):
         stream.wait(lambda: len(stream.history(0).attempts) == 2, 10)
         stream.wait_for({0: "done"})
         first, second = stream.history(0).attempts
-    assert (first.failure_kind.value, first.exit_code) == ("memory", -9)
+    assert (first.failure_kind.value, first.exit_code) == ("resource", -9)
     assert "SIGKILL" in first.message
     assert second.committed
     assert stream.strays() == []

@@ -103,7 +103,11 @@ def test_a_full_disk_pauses_all_and_counts_no_attempt(bench):
 def test_a_job_that_needs_more_memory_than_it_may_have_is_tried_four_times(bench):
     for n in range(1, 5):
         bench.begin()
-        bench.end(AttemptResult(None, RESOURCE, "image took 9.1 GB, more than its share of memory", -9, alone=True))
+        bench.end(
+            AttemptResult(
+                None, RESOURCE, "image took 9.1 GB, more than its share of memory", -9, alone=True, starved=True
+            )
+        )
         assert bench.health.paused == ""
         assert bench.ledger.state(bench.gid) is (GroupState.READY if n < 4 else GroupState.FAILED)
     history = bench.ledger.group(bench.gid)

@@ -37,8 +37,8 @@ class FailureKind(StrEnum):
     """Why an attempt failed, and so what follows."""
 
     TRANSIENT = "transient"  # again, after a while, `TRANSIENT_RETRIES` times
-    RESOURCE = "resource"  # no room on a disk: again when there is some, however often
-    MEMORY = "memory"  # it took more than its share, or was killed as if it had: again as after a transient failure
+    RESOURCE = "resource"  # no room on a disk, or killed by somebody: again, however often
+    MEMORY = "memory"  # it took more than its share, or more than there is: again as after a transient failure
     BAD_DATA = "bad-data"  # never again, unless an operator says so
     BUG = "bug"  # likewise, and the evidence is kept
 

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,16 @@ def resident_bytes(pid: int) -> int:
     return used
 
 
+def _oom_kills() -> int:
+    """Count the processes that the kernel has ended for want of memory, in all its groups; 0 where it does not say."""
+    with suppress(OSError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            name, _, number = line.partition(" ")
+            if name == "oom_kill":
+                return int(number)
+    return 0
+
+
 @dataclass
 class _Watch:
     """A job under way, and what it has said."""
@@ -130,6 +141,8 @@ class _Watch:
     said: dict[str, Any] | None = None
     peak_bytes: int = 0
     alone: bool = False
+    starved: bool = False
+    _oom_before: int = field(default_factory=_oom_kills)
     _rest: bytes = b""
     _begun: float = field(default_factory=time.monotonic)
     _stage_begun: float = field(default_factory=time.monotonic)
@@ -187,7 +200,7 @@ class _Watch:
             return TRANSIENT, f"no sign of life for {description.heartbeat_s:.0f} s (at {self.stage})"
         used = self._memory()
         if description.memory_cap_bytes is not None and used > description.memory_cap_bytes:
-            self.alone = True
+            self.alone = self.starved = True
             return RESOURCE, f"{self.stage} took {used / 1e9:.1f} GB, more than its share of memory"
         return None
 
@@ -230,13 +243,14 @@ class _Watch:
         stages = tuple(StageTime(*values) for values in said.get("stages", ()))
         if "failed" in said:
             kind, message, self.alone = said["failed"], said["message"], said["alone"]
+            self.starved = self.alone and kind == RESOURCE
         elif reason is not None:
             kind, message = reason
             if code is None:
                 message += "; it cannot be killed, and is abandoned"
         else:
             kind, message = self._died(code)
-        return AttemptResult(None, kind, message, code, stages, self.peak_bytes, self.alone)
+        return AttemptResult(None, kind, message, code, stages, self.peak_bytes, self.alone, self.starved)
 
     def _died(self, code: int | None) -> tuple[str, str]:
         if code is not None and code < 0:
@@ -245,8 +259,11 @@ class _Watch:
                 return RESOURCE, f"{self.stage} was ended by {name}: no room left on a disk, or in memory"
             if -code in _CRASHES:
                 return BUG, f"{self.stage} was ended by {name}"  # a library that crashes does so again
-            self.alone = True
-            return RESOURCE, f"{self.stage} was ended by {name}: for want of memory, or by somebody"
+            self.alone, self.starved = True, _oom_kills() > self._oom_before
+            return (
+                RESOURCE,
+                f"{self.stage} was ended by {name}: {'for want of memory' if self.starved else 'by somebody'}",
+            )
         return BUG, f"{self.stage} ended with status {code} and no result"
 
     def _last_words(self) -> str:

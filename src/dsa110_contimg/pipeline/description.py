@@ -223,6 +223,9 @@ class AttemptResult:
     alone : bool
         Whether the want of a resource is this group's own, and others may go on: it took more than its share of memory,
         or was killed.
+    starved : bool
+        Whether it is known that it was for want of memory: it took more than its share, found none, or was killed while
+        the kernel counted a process that it ended for that.
     """
 
     manifest: Manifest | None
@@ -232,3 +235,4 @@ class AttemptResult:
     stages: tuple[StageTime, ...] = ()
     peak_bytes: int = 0
     alone: bool = False
+    starved: bool = False

@@ -178,7 +178,7 @@ class Dispatcher(AttemptsUnderWay):
             stages=ending.stages,
             retry_after_s=ending.retry_after_s,
         )
-        if ending.kind is FailureKind.RESOURCE:
+        if ending.kind is FailureKind.RESOURCE and not result.alone:
             self._paused_until = time.monotonic() + self._settings.stream.retry_s
             self._pause(result.message)
         return state

@@ -2,10 +2,10 @@
 
 =========  ============================================  ===========================================
 transient  may pass: a mount blinks, a hang, no gains    again after a while, three times
-resource   the disk or the memory is full, or the        a full disk pauses the intake; again when
-           process was killed, as if for want of it      there is room, for as long as it takes. Of
-                                                         the job's own doing: recorded as *memory*,
-                                                         and tried again three times (`under_way`)
+resource   the disk or the memory is full, or            a full disk pauses the intake; again when
+           somebody killed the process                   there is room, for as long as it takes. For
+                                                         want of memory: recorded as *memory*, and
+                                                         tried again three times (`under_way`)
 bad-data   the files are at fault                        quarantined; never again by itself
 bug        anything else: we are                         the group stops, and its evidence is kept
 =========  ============================================  ===========================================

@@ -193,8 +193,8 @@ def result_of(future: Future[AttemptResult]) -> AttemptResult:
 
 
 def kind_recorded(result: AttemptResult) -> FailureKind | None:
-    """Say as what a failure is recorded: want of a resource that is the job's own is want of memory."""
-    if result.failure == RESOURCE and result.alone:
+    """Say as what a failure is recorded: want of memory has a name of its own, as it is not waited for for ever."""
+    if result.failure == RESOURCE and result.starved:
         return FailureKind.MEMORY
     return FailureKind(result.failure) if result.failure else None
 
