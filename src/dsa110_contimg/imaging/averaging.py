@@ -145,7 +145,7 @@ class _Sums:
             threads = 1  # baselines that are there twice must not be added at once
         mirrored = block.antenna1 > block.antenna2
         # Weights that are the same for all channels are not made more.
-        weights = block.weights if block.weights.strides[1] else block.weights[:, :1]
+        weights = block.weights if block.weights.strides[1] else block.weights[:, :1].copy()
         arrays = [np.ascontiguousarray(a) for a in (block.visibilities, block.flags, weights, block.uvw_m)]
         cuts = np.linspace(0, rows.size, threads + 1).astype(np.int64)
         return [
