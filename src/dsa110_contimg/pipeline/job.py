@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import gc
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ import signal
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +35,8 @@ from dsa110_contimg.storage.publish import publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from dsa110_contimg.pipeline.stages import Made
 
 log = logging.getLogger("dsa110_contimg.pipeline.job")  # it runs as __main__
 
@@ -125,11 +129,14 @@ def _locked(partial: Path) -> Iterator[None]:
 def _hand_over(description: JobDescription, context: JobContext, times: Sequence[StageTime]) -> Manifest:
     """Move the products into the partial directory, and write the manifest last."""
     partial = description.partial
-    products = []
+
+    def hand_over(made: Made) -> ProductMade:
+        publish(made.path, partial / made.path.name)
+        return ProductMade(made.path.name, made.kind, *tree_checksum(partial / made.path.name))
+
     with output_errors(partial):
-        for made in context.made:
-            publish(made.path, partial / made.path.name)
-            products.append(ProductMade(made.path.name, made.kind, *tree_checksum(partial / made.path.name)))
+        with ThreadPoolExecutor(description.threads) as pool:  # while one is flushed, another is summed up
+            products = tuple(pool.map(hand_over, context.made))
         manifest = Manifest(
             group=description.group,
             start_mjd=description.start_mjd,
@@ -137,7 +144,7 @@ def _hand_over(description: JobDescription, context: JobContext, times: Sequence
             subbands=context.subbands,
             files={subband: description.files[subband] for subband in context.subbands},
             set_aside=(*description.set_aside, *context.set_aside),
-            products=tuple(products),
+            products=products,
             stages=tuple(times),
             made_utc=datetime.now(UTC).isoformat(timespec="seconds"),
             inputs=description.inputs,
@@ -145,7 +152,7 @@ def _hand_over(description: JobDescription, context: JobContext, times: Sequence
         )
         written = partial / f".{MANIFEST_NAME}"
         written.write_text(json.dumps(manifest.as_dict(), indent=1) + "\n")
-        sync_tree(partial)
+        sync_tree(written)  # the products have been, and the directory is with the name that says so
         written.rename(partial / MANIFEST_NAME)
         sync_directory(partial)
     return manifest
@@ -184,4 +191,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    gc.freeze()  # Python would look through all that was imported once more, half a second, while others wait
+    sys.exit(status)

@@ -9,7 +9,7 @@ import xxhash
 if TYPE_CHECKING:
     from pathlib import Path
 
-_BLOCK_BYTES = 4 << 20
+_BLOCK_BYTES = 1 << 20
 _LOCKS = "table.lock"
 """Files in which casacore's readers leave their marks: they are no part of what was published."""
 
@@ -30,13 +30,15 @@ def tree_checksum(path: Path) -> TreeSum:
         It cannot be read.
     """
     digest, total = xxhash.xxh3_128(), 0
+    # One block for all: new memory for each takes longer than what is done with it.
+    block = memoryview(bytearray(_BLOCK_BYTES))
     for file in _files(path):
         size_bytes = file.stat().st_size
         total += size_bytes
         digest.update(f"{file.relative_to(path).as_posix()}\0{size_bytes}\0".encode())
         with file.open("rb", buffering=0) as stream:
-            while block := stream.read(_BLOCK_BYTES):
-                digest.update(block)
+            while n_bytes := stream.readinto(block):
+                digest.update(block[:n_bytes])
     return TreeSum(digest.hexdigest(), total)
 
 

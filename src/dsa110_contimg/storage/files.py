@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # File systems without fallocate: the file is then made as long as it will be, and room is found as it is written.
 _NO_FALLOCATE = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+
+# So many files are flushed at once: a disk takes about as long for them as for one.
+_AT_ONCE = 8
 
 
 @contextmanager
@@ -75,11 +79,14 @@ def sync_tree(path: Path) -> None:
     """Flush a file, or every file and directory of a tree, to the disk."""
     if not path.is_dir():
         _sync(str(path))
-    for folder, _, names in os.walk(path):
-        for name in names:
-            file = os.path.join(folder, name)  # noqa: PTH118
-            if not os.path.islink(file):  # noqa: PTH114 - a link is flushed with its directory, and may lead nowhere
-                _sync(file)
+        return
+    folders = list(os.walk(path))
+    files = (os.path.join(folder, name) for folder, _, names in folders for name in names)  # noqa: PTH118
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        # A link is flushed with its directory, and may lead nowhere.
+        for _ in pool.map(_sync, [file for file in files if not os.path.islink(file)]):  # noqa: PTH114
+            pass
+    for folder, _, _ in folders:
         _sync(folder)
 
 
