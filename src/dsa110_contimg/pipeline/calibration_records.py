@@ -18,6 +18,7 @@ from dsa110_contimg.ledger.flaggings import Flagging
 from dsa110_contimg.ledger.summary import summarize
 from dsa110_contimg.naming import FLAGS_NAME
 from dsa110_contimg.pipeline.measurement_set import facts_of
+from dsa110_contimg.pipeline.stages import CALIBRATION, FLAG_VERSIONS
 from dsa110_contimg.storage.checksums import tree_checksum
 from dsa110_contimg.telescope.correlator import CorrelatorState
 
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CALIBRATION = "calibration"
-"""Kind of product that is a set."""
-FLAG_VERSIONS = "flagversions"
-"""Kind of product that keeps former flags of a Measurement Set."""
 _NOT_CALIBRATED = {CALIBRATION, FLAG_VERSIONS}
 # Sets reach a day, and for another they are stale; what ends them may be further away by no more.
 _AROUND_D = 2.1 * REACH_D

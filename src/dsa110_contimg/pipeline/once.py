@@ -12,7 +12,6 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from dsa110_contimg.config.changes import with_changes
-from dsa110_contimg.conversion.calibrators import point_groups
 from dsa110_contimg.conversion.grouping import find_groups
 from dsa110_contimg.errors import NoGroupsError
 from dsa110_contimg.ledger.opening import open_ledger
@@ -197,6 +196,7 @@ def _with_transit(groups: Sequence[SubbandGroup], settings: Settings) -> list[st
         return []
     # Imported here: a run that solves nothing does without.
     from dsa110_contimg.calibration.choice import crossing
+    from dsa110_contimg.conversion.calibrators import point_groups
 
     least_jy = settings.sets.least_flux_jy
     try:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dsa110_contimg.errors import ContimgError, RetentionError
 from dsa110_contimg.mosaic.epochs import is_near
-from dsa110_contimg.pipeline.calibration_records import FLAG_VERSIONS
 from dsa110_contimg.pipeline.hours import GROUP_D, inputs_of, will_be_made
 from dsa110_contimg.pipeline.retention_copies import N_COPIES, Copies, find_copies, verify
+from dsa110_contimg.pipeline.stages import FLAG_VERSIONS
 from dsa110_contimg.storage.files import sync_directory
 from dsa110_contimg.storage.publish import partial_directory
 from dsa110_contimg.storage.table_locks import find_locks

@@ -18,9 +18,9 @@ from dsa110_contimg.calibration.sets import read_set
 from dsa110_contimg.config.logs import stage_line
 from dsa110_contimg.ms.information import read_info
 from dsa110_contimg.ms.subtables import add_history
-from dsa110_contimg.pipeline.calibration_records import CALIBRATION, Standing, applied_facts
+from dsa110_contimg.pipeline.calibration_records import Standing, applied_facts
 from dsa110_contimg.pipeline.measurement_set import add_facts, facts_of
-from dsa110_contimg.pipeline.stages import Moved
+from dsa110_contimg.pipeline.stages import CALIBRATION, Moved
 from dsa110_contimg.pipeline.tie import tie_group
 from dsa110_contimg.storage.checksums import tree_bytes
 from dsa110_contimg.telescope.correlator import CorrelatorState

@@ -16,9 +16,8 @@ from dsa110_contimg.flagging.reasons import Reason
 from dsa110_contimg.flagging.tables import record, tabulate
 from dsa110_contimg.flagging.versions import versions_directory
 from dsa110_contimg.naming import FLAGS_NAME
-from dsa110_contimg.pipeline.calibration_records import FLAG_VERSIONS
 from dsa110_contimg.pipeline.measurement_set import add_facts
-from dsa110_contimg.pipeline.stages import Made, Moved
+from dsa110_contimg.pipeline.stages import FLAG_VERSIONS, Made, Moved
 from dsa110_contimg.storage.checksums import tree_bytes
 
 if TYPE_CHECKING:

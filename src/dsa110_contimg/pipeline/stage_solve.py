@@ -25,9 +25,9 @@ from dsa110_contimg.config.settings import CalibrateSettings
 from dsa110_contimg.errors import CalibrationError
 from dsa110_contimg.ms.information import read_info
 from dsa110_contimg.naming import calibration_name
-from dsa110_contimg.pipeline.calibration_records import CALIBRATION, Standing
+from dsa110_contimg.pipeline.calibration_records import Standing
 from dsa110_contimg.pipeline.measurement_set import add_facts, facts_of
-from dsa110_contimg.pipeline.stages import Made, Moved
+from dsa110_contimg.pipeline.stages import CALIBRATION, Made, Moved
 from dsa110_contimg.storage.checksums import tree_bytes
 from dsa110_contimg.telescope.beams import beam_model
 from dsa110_contimg.telescope.correlator import CorrelatorState

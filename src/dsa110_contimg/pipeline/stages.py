@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 IMAGES = "images"
 """Kind of product that is a directory of images and what was made of them."""
+CALIBRATION = "calibration"
+"""Kind of product that is a set."""
+FLAG_VERSIONS = "flagversions"
+"""Kind of product that keeps former flags of a Measurement Set."""
 
 
 class Made(NamedTuple):

@@ -16,9 +16,8 @@ from dsa110_contimg.catalogue.tables import read_sources
 from dsa110_contimg.config.settings import CalibrateSettings
 from dsa110_contimg.errors import CalibrationError
 from dsa110_contimg.naming import calibration_name
-from dsa110_contimg.pipeline.calibration_records import CALIBRATION
 from dsa110_contimg.pipeline.measurement_set import add_facts
-from dsa110_contimg.pipeline.stages import Made
+from dsa110_contimg.pipeline.stages import CALIBRATION, Made
 
 if TYPE_CHECKING:
     from dsa110_contimg.ms.information import MsInfo
