@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -236,13 +237,17 @@ def run_figures(
 
 def versions() -> dict[str, str]:
     """Return the versions of what images are made with."""
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = ((name, _version_of(name)) for name in _PACKAGES)
+    return {name: number for name, number in found if number is not None}
+
+
+@cache
+def _version_of(package: str) -> str | None:
+    """Look up the version that is installed, once: it is in a file, and each image says it several times."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _of_kind(header: ImageHeader, kind: str) -> ImageHeader:
