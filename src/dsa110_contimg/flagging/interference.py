@@ -53,6 +53,7 @@ class Detector:
         self._mask = self._flagger.make_flag_mask(n_times, n_channels)
         self._flat = np.empty((n_channels, n_times), np.float32)
         self._bad = np.empty((n_channels, n_times), np.bool_)
+        self._drawn_from, self._drawn = 0, np.empty(0, np.int64)
 
     def find(self, image: NDArray[np.floating], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Find what sticks out of an image.
@@ -79,9 +80,15 @@ class Detector:
                 bad, good = sort_out(image, bad)
                 middle = _low_and_middle(good)[1] if good.size >= _FEWEST_SAMPLES else middle
         if good.size >= _FEWEST_SAMPLES:
-            drawn = _drawn(good, bad.size - good.size)
+            drawn = good[self._draw(good.size, bad.size - good.size)]
             self._run(self._faint, image, bad, middle, (drawn - np.float64(middle)).astype(np.float32))
         return bad & looked_at
+
+    def _draw(self, n_good: int, count: int) -> NDArray[np.int64]:
+        """Draw so many of the good samples, the same each time: most baselines have as many."""
+        if self._drawn_from != n_good or self._drawn.size != count:
+            self._drawn_from, self._drawn = n_good, np.random.default_rng(0).integers(0, n_good, count)
+        return self._drawn
 
     def _run(
         self,
@@ -170,8 +177,3 @@ def _highest(good: NDArray[np.floating], middle: float, n_bad: int) -> float:
     """How far the highest sample is above the middle, 0 at the least if others are bad: they will be 0."""
     highest = float(np.float32(float(good.max()) - middle))
     return max(highest, 0.0) if n_bad else highest
-
-
-def _drawn(good: NDArray[np.floating], count: int) -> NDArray[np.floating]:
-    """Draw so many samples of the good, the same each time."""
-    return good[np.random.default_rng(0).integers(0, good.size, count)]

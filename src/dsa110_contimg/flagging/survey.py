@@ -39,7 +39,7 @@ _MEDIAN_PARTS = 16
 _GOOD, _ZERO, _NOT_FINITE, _BEFORE = (
     np.uint8(reason) for reason in (Reason.GOOD, Reason.ZERO, Reason.NOT_FINITE, Reason.BEFORE)
 )
-_NOTHING, _CLIP, _INFINITE = np.float32(0), np.float32(CLIP), np.float32(np.inf)
+_NOTHING, _ONE, _CLIP, _INFINITE = (np.float32(value) for value in (0, 1, CLIP, np.inf))
 
 
 class Missing(NamedTuple):
@@ -238,12 +238,14 @@ def classify(data: NDArray[np.complex64], flags: NDArray[np.bool_], start: int, 
     """
     n_baselines, n_samples = data.shape
     for b in range(n_baselines):
+        # A row of its own, whose index cannot be negative: the compiler makes vectors of it.
+        row = reasons[b, start : start + n_samples]
         for n in range(n_samples):
             real, imag = data[b, n].real, data[b, n].imag
             reason = _BEFORE if flags[b, n] else _GOOD
             # What is not finite is not less than infinity.
             reason = reason if (abs(real) < _INFINITE) & (abs(imag) < _INFINITE) else _NOT_FINITE
-            reasons[b, start + n] = _ZERO if (real == 0) & (imag == 0) else reason
+            row[n] = _ZERO if (real == _NOTHING) & (imag == _NOTHING) else reason
 
 
 def count_missing(reasons: NDArray[np.uint8]) -> Missing:
@@ -251,23 +253,22 @@ def count_missing(reasons: NDArray[np.uint8]) -> Missing:
     n_baselines, n_channels, n_corr = reasons.shape
     here, flagged = np.zeros((n_baselines, n_corr), np.int64), np.zeros(n_baselines, np.bool_)
     of_samples = np.zeros((n_channels, n_corr), np.int64)
-    add_missing(reasons, here, of_samples, flagged)
+    some = np.nonzero(reasons.reshape(n_baselines, -1).max(axis=1))[0]
+    add_missing(reasons, some, here, of_samples, flagged)
     return Missing(here, (of_samples == n_baselines).sum(axis=0), flagged)
 
 
 @numba.njit(cache=True, nogil=True)
 def add_missing(
-    reasons: NDArray[np.uint8], here: NDArray[np.int64], of_samples: NDArray[np.int64], flagged: NDArray[np.bool_]
+    reasons: NDArray[np.uint8],
+    some: NDArray[np.int64],
+    here: NDArray[np.int64],
+    of_samples: NDArray[np.int64],
+    flagged: NDArray[np.bool_],
 ) -> None:
-    """Add what is missing of (B, C, P) to the counts of baselines (B, P) and channels (C, P); tell where flags were."""
-    n_baselines, n_channels, n_corr = reasons.shape
-    flat = reasons.reshape(n_baselines, n_channels * n_corr)
-    for b in range(n_baselines):
-        anything = 0
-        for n in range(flat.shape[1]):
-            anything |= flat[b, n]
-        if anything == 0:
-            continue
+    """Add what some baselines of (B, C, P) lack to counts (B, P) and (C, P), and tell which were flagged before."""
+    n_channels, n_corr = reasons.shape[1:]
+    for b in some:
         for c in range(n_channels):
             for p in range(n_corr):
                 missing = reasons[b, c, p] == _ZERO or reasons[b, c, p] == _NOT_FINITE
@@ -348,7 +349,9 @@ def add_to_band(
     """
     n_baselines, n_samples = data.shape
     n_corr = noise.shape[1]
-    usual = np.empty(n_samples, np.float32)
+    here = slice(start, start + n_samples)
+    usual, powers = np.empty(n_samples, np.float32), np.empty(n_samples, np.float32)
+    counts = np.empty(n_samples, np.float32)
     for b in range(n_baselines):
         i, j = first[b], second[b]
         if i == j:
@@ -356,18 +359,34 @@ def add_to_band(
         for p in range(n_corr):
             for n in range(p, n_samples, n_corr):
                 usual[n] = noise[b, p]
+        # Loops of few arrays each: the compiler makes vectors of them.
+        multiply(scale[i], scale[j], powers)
         for n in range(n_samples):
-            k = start + n
             real, imag = data[b, n].real, data[b, n].imag
-            amplitude = scale[i, n] * scale[j, n]
-            power = (real * real + imag * imag) * amplitude * amplitude / usual[n]
-            # What is not a number is less than nothing.
-            good = (reasons[b, k] == 0) & (power < _INFINITE) & (usual[n] > 0)
-            value = min(power, _CLIP) if good else _NOTHING
-            total[i, k] += value
-            total[j, k] += value
-            count[i, k] += good
-            count[j, k] += good
+            powers[n] = (real * real + imag * imag) * powers[n] * powers[n] / usual[n]
+        row = reasons[b, here]
+        for n in range(n_samples):
+            # What is not a number is not less than infinity.
+            good = (row[n] == _GOOD) & (powers[n] < _INFINITE) & (usual[n] > _NOTHING)
+            powers[n] = min(powers[n], _CLIP) if good else _NOTHING
+            counts[n] = _ONE if good else _NOTHING
+        for k in (i, j):
+            add(powers, total[k, here])
+            add(counts, count[k, here])
+
+
+@numba.njit(cache=True, nogil=True)
+def multiply(one: NDArray[np.float32], other: NDArray[np.float32], product: NDArray[np.float32]) -> None:
+    """Fill in a product."""
+    for n in range(product.size):
+        product[n] = one[n] * other[n]
+
+
+@numba.njit(cache=True, nogil=True)
+def add(values: NDArray[np.float32], total: NDArray[np.float64]) -> None:
+    """Add to a sum."""
+    for n in range(total.size):
+        total[n] += values[n]
 
 
 def of_array(total: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
