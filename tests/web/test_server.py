@@ -20,7 +20,9 @@ from ledger_groups import add_group, publish, publish_epoch
 def health():
     told = Health(workers=2, running={"2025-10-05T12:30:00": 1.0}, free_bytes={"/data": 5})
     told.leftovers = {"/data": LeftoverTotal(2, 70)}
-    told.count(AttemptResult(None, "transient", "a mount blinked", stages=(StageTime("convert", 2.5, 100, 50),)))
+    told.count(
+        AttemptResult(None, "transient", "a mount blinked", stages=(StageTime("convert", 2.5, 100, 50),)), "transient"
+    )
     return told
 
 

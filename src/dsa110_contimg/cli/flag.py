@@ -71,11 +71,11 @@ def _flag(session: Session, ms: Path, settings: FlagSettings, qa: Path | None, *
 
     with progress_bar(session, "flag") as tell:
         found = find_flags(ms, settings, tell)
-    table = tabulate(found)
+    table = tabulate(found, settings.n_workers)
     used = settings.model_dump()
     done: dict[str, Any] = {"kept": None, "files": []}
     if qa is not None:
-        done["kept"] = write_flags(found, "before dsa110-contimg flag")
+        done["kept"] = write_flags(found, "before dsa110-contimg flag", settings.n_workers)
         done["files"] = leave_record(found, table, used, qa)
     if as_json:
         emit_json(record(found, table, used) | done)

@@ -69,13 +69,13 @@ class Health:
         """Whether the daemon's loop goes round."""
         return time.monotonic() - self.beat < _DEAD_S
 
-    def count(self, result: AttemptResult) -> None:
-        """Count what an attempt took."""
+    def count(self, result: AttemptResult, failure: str | None) -> None:
+        """Count what an attempt took, and as what it failed, if it did."""
         for stage in result.manifest.stages if result.manifest else result.stages:
             self.stage_seconds[stage.name] += stage.seconds  # type: ignore[assignment]  # a Counter adds up anything
             self.stage_bytes[stage.name] += stage.bytes_in
-        if result.failure:
-            self.failures[result.failure] += 1
+        if failure:
+            self.failures[failure] += 1
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""

@@ -136,7 +136,7 @@ class AttemptsUnderWay(ABC):
             self._health.running.pop(item.attempt.group_id, None)
             self._space.release(item.attempt.group_id)
             result = result_of(item.future)
-            self._health.count(result)
+            self._health.count(result, kind_recorded(result))
             self._settle(item, result)
 
     def _settle(self, item: UnderWay, result: AttemptResult) -> None:
