@@ -44,8 +44,10 @@ _FAR = 2.0
 # PSF is not the same all over the image, and what is wrong with a sidelobe is no source. Some of the peak goes always.
 _ABOVE_SIDELOBES, _LEAST_GAIN = 1.2, 0.8
 # When it was measured how wrong the residuals are that minor cycles leave: what is new is sought above so many times
-# as much, and what is known already is cleaned down to so many times, or to this part of the peak.
+# as much, and what is known already is cleaned down to so many times, or to this part of the peak. If they are more
+# than this part of what was cleaned, as with few antennas, sidelobes pass for sources all the same: it goes on as usual.
 _NEW_ABOVE_ERRORS, _KNOWN_ABOVE_ERRORS, _DEEPEST_PART = 2.5, 1.0, 0.05
+_TOO_WRONG = 0.15
 # The main lobe is above this level, and reaches so many beams further.
 _LOBE, _SKIRT_BEAMS = 0.35, 1.0
 # What was found before sidelobes were gone stays only if it is so many times the noise.
@@ -204,7 +206,9 @@ class Deconvolver:
 
     def _above_errors(self, usual: float, times: float) -> float:
         """Part of a peak that is so many times the errors of what is cleaned down to it, if that is less than usual."""
-        return usual if self._error is None else min(usual, times * self._error / (1.0 + times * self._error))
+        if self._error is None or self._error > _TOO_WRONG:
+            return usual
+        return min(usual, times * self._error / (1.0 + times * self._error))
 
     def _learn(self, residuals: NDArray[np.float32]) -> None:
         """Measure the errors of the residual that the last minor cycle left, as a part of what it took from the peak.
