@@ -45,7 +45,7 @@ _FAR = 2.0
 _ABOVE_SIDELOBES, _LEAST_GAIN = 1.2, 0.8
 # When it was measured how wrong the residuals are that minor cycles leave: what is new is sought above so many times
 # as much, and what is known already is cleaned down to so many times, or to this part of the peak. If they are more
-# than this part of what was cleaned, as with few antennas, sidelobes pass for sources all the same: it goes on as usual.
+# than this part of what was cleaned, as with few antennas, sidelobes pass for sources anyway: it goes on as usual.
 _NEW_ABOVE_ERRORS, _KNOWN_ABOVE_ERRORS, _DEEPEST_PART = 2.5, 1.0, 0.05
 _TOO_WRONG = 0.15
 # The main lobe is above this level, and reaches so many beams further.
