@@ -164,7 +164,7 @@ def _clean(
         kept = residuals.copy(), models.copy()
         another = deconvolver.clean(residuals, models) and number < settings.major_cycles
         # The next cycle's components must stand above the errors of this prediction; the last one's noise must.
-        threshold = deconvolver.part_left * _figures(_mean(residuals, shares))[0] if another else 0.0
+        threshold = deconvolver.part_left * _peak(_mean(residuals, shares)) if another else 0.0
         tolerance = max(_OF_THRESHOLD * threshold, _OF_NOISE * noise, _OF_PEAK * first_peak) / _SIDELOBE
         degridded = sum(each.take_out(model, tolerance) for each, model in zip(left, models, strict=True))
         for residual, each in zip(residuals, left, strict=True):
@@ -338,8 +338,12 @@ def _mean(images: NDArray[np.float32], shares: NDArray[np.float64]) -> NDArray[n
     return images[0] if len(images) == 1 else np.tensordot(shares.astype(np.float32), images, axes=1)
 
 
+def _peak(residual: NDArray[np.float32]) -> float:
+    """Largest absolute value."""
+    return float(max(residual.max(), -residual.min()))
+
+
 def _figures(residual: NDArray[np.float32]) -> tuple[float, float]:
     """Largest absolute value, and 1.4826 times the median deviation."""
-    peak = float(max(residual.max(), -residual.min()))
     some = residual[::_NOISE_STEP, ::_NOISE_STEP]
-    return peak, float(1.4826 * np.median(np.abs(some - np.median(some))))
+    return _peak(residual), float(1.4826 * np.median(np.abs(some - np.median(some))))

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
+from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SPEED_OF_LIGHT = 299792458.0
 # A recurrence from channel to channel begins anew after so many.
 _ANCHOR_CHANNELS = 48
 # A sample of which no more is left is lost.
@@ -124,7 +125,7 @@ def _fill_model(
     n_channels = freq_hz.size
     step_hz = even_hz[1] - even_hz[0] if n_channels > 1 else 0.0
     for s in range(middles.shape[0]):
-        delay = (uvw_m[0] * middles[s, 0] + uvw_m[1] * middles[s, 1] + uvw_m[2] * middles[s, 2]) / _SPEED_OF_LIGHT
+        delay = (uvw_m[0] * middles[s, 0] + uvw_m[1] * middles[s, 1] + uvw_m[2] * middles[s, 2]) / SPEED_OF_LIGHT
         low, high = first[s], first[s + 1]
         single = high - low == 1 and further[low, 0] == 0.0 and further[low, 1] == 0.0 and further[low, 2] == 0.0
         amplitude = smear[s] * flux[low] if single else smear[s]
@@ -135,12 +136,12 @@ def _fill_model(
             continue
         for p in range(low, high):
             turn = uvw_m[0] * further[p, 0] + uvw_m[1] * further[p, 1] + uvw_m[2] * further[p, 2]
-            work[2, p], work[3, p] = _turned(step_hz * turn / _SPEED_OF_LIGHT)
+            work[2, p], work[3, p] = _turned(step_hz * turn / SPEED_OF_LIGHT)
         for c in range(n_channels):
             if c % _ANCHOR_CHANNELS == 0:
                 for p in range(low, high):
                     turn = uvw_m[0] * further[p, 0] + uvw_m[1] * further[p, 1] + uvw_m[2] * further[p, 2]
-                    cosine, sine = _turned(even_hz[c] * turn / _SPEED_OF_LIGHT)
+                    cosine, sine = _turned(even_hz[c] * turn / SPEED_OF_LIGHT)
                     work[0, p], work[1, p] = flux[p] * cosine, flux[p] * sine
             sum_real, sum_imag = np.float32(0.0), np.float32(0.0)
             for p in range(low, high):

@@ -17,6 +17,7 @@ import numpy as np
 from dsa110_contimg.imaging.drifting_sources import DriftingSources, Sources
 from dsa110_contimg.imaging.prediction_kernels import add_sources, subtract_wide
 from dsa110_contimg.imaging.widths import Widths, sample_widths
+from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,6 @@ _PIECE_BYTES = 256 << 20
 # What matters little is degridded less accurately, but not less than this.
 _COARSEST = 1e-2
 _TINY_JY = 1e-30
-_SPEED_OF_LIGHT = 299792458.0
 # The drift of the brightest is followed source by source: of so many in a cycle, which take as long as an image, and
 # to this part of what is tolerated.
 _MOST_SOURCES, _OF_TOLERANCE = 200, 0.5
@@ -129,12 +129,13 @@ class Remainder:
         int
             How many images were degridded for it.
         """
-        new, rest, sources = self._weighed(model), None, None
+        new = rest = self._weighed(model)
+        sources = None
         if self.band.drift is not None and self._modes is None:
             self._modes = self.band.drift.modes(model)
         if self._sources is not None:
             sources = self._sources.change(model, _OF_TOLERANCE * tolerance_jy, _MOST_SOURCES)
-            rest = self._without_sources(new)
+            rest = self._without(self._sources, new)
         self._strongest_jy = max(self._strongest_jy, float(self._amplitudes(new.bright)[0]))
         pending_jy = self._pending(new, rest)
         # The mean is always taken out, and of the others those that matter most.
@@ -142,7 +143,7 @@ class Remainder:
         lost_jy = np.sqrt(np.cumsum(pending_jy[order] ** 2))
         n_degridded = 0
         for number in [0, *sorted(order[lost_jy > tolerance_jy].tolist())]:
-            wanted = new if rest is None or number == 0 else rest
+            wanted = rest if number else new
             change = wanted.pixels - self._taken.get(number, self._first).pixels
             self._taken[number] = wanted
             with_sources = sources if number == 0 else None
@@ -157,12 +158,11 @@ class Remainder:
         """Number of sources whose drift is followed one by one."""
         return 0 if self._sources is None else int(np.count_nonzero(self._sources.followed))
 
-    def _without_sources(self, model: _Model) -> _Model:
+    def _without(self, sources: DriftingSources, model: _Model) -> _Model:
         """Give the model whose drift the modes have to follow: where sources are followed it is as at first."""
-        assert self._sources is not None
         return _Model(
-            np.where(self._sources.pixels, self._first.pixels, model.pixels),
-            np.where(self._sources.followed.reshape(model.bright.shape), self._first.bright, model.bright),
+            np.where(sources.pixels, self._first.pixels, model.pixels),
+            np.where(sources.followed.reshape(model.bright.shape), self._first.bright, model.bright),
         )
 
     def _weighed(self, model: NDArray[np.float32]) -> _Model:
@@ -173,14 +173,13 @@ class Remainder:
         """Rms amplitudes of visibilities in each mode, (K,) [Jy]; only the mean if the beam stands still."""
         return np.array([np.linalg.norm(bright)]) if self._modes is None else self._modes.amplitudes(bright)
 
-    def _pending(self, model: _Model, rest: _Model | None) -> NDArray[np.float64]:
+    def _pending(self, model: _Model, rest: _Model) -> NDArray[np.float64]:
         """Amplitudes of what is not yet taken out in each mode, (K,) [Jy]; `rest` is for all but the mean."""
-        others = model if rest is None else rest
-        pending_jy = self._amplitudes(others.bright - self._first.bright)
+        pending_jy = self._amplitudes(rest.bright - self._first.bright)
         pending_jy[0] = self._amplitudes(model.bright - self._taken.get(0, self._first).bright)[0]
         for number, taken in self._taken.items():
             if number > 0:
-                pending_jy[number] = self._amplitudes(others.bright - taken.bright)[number]
+                pending_jy[number] = self._amplitudes(rest.bright - taken.bright)[number]
         return pending_jy
 
     def _subtract(self, number: int, change: NDArray[np.float32], epsilon: float, sources: Sources | None) -> None:
@@ -210,7 +209,7 @@ def _run(
 
 def _uv_rms(samples: Samples) -> float:
     """Rms of u, or v, of the samples [wavelengths]."""
-    return float(np.sqrt(np.mean(samples.uvw_m[:, :2] ** 2)) * samples.freq_hz.mean() / _SPEED_OF_LIGHT)
+    return float(np.sqrt(np.mean(samples.uvw_m[:, :2] ** 2)) * samples.freq_hz.mean() / SPEED_OF_LIGHT)
 
 
 class _Piece(NamedTuple):

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
+from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SPEED_OF_LIGHT = 299792458.0
 # Rows of an integration whose phases are turned together from channel to channel, so that the compiler makes vectors.
 _ROWS = 128
 # Channels that are no farther than this from an even grid are turned as if they were on it [Hz].
@@ -94,7 +95,7 @@ def _delays(uvw_m: NDArray[np.float64], direction: NDArray[np.float64], delay_s:
     longest_s = 0.0
     for r in range(uvw_m.shape[0]):
         path_m = uvw_m[r, 0] * direction[0] + uvw_m[r, 1] * direction[1] + uvw_m[r, 2] * direction[2]
-        delay_s[r] = 2.0 * np.pi * path_m / _SPEED_OF_LIGHT
+        delay_s[r] = 2.0 * np.pi * path_m / SPEED_OF_LIGHT
         longest_s = max(longest_s, abs(delay_s[r]))
     return longest_s
 
