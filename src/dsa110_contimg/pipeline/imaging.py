@@ -12,6 +12,7 @@ import numpy as np
 from dsa110_contimg.calibration.apply import ApplyOptions, calibrated_blocks
 from dsa110_contimg.catalogue.strips import reference_around
 from dsa110_contimg.catalogue.tables import read_sources
+from dsa110_contimg.config.heap import freed_memory_kept
 from dsa110_contimg.errors import ImagingError, UsageError
 from dsa110_contimg.imaging.averaging import collect
 from dsa110_contimg.imaging.cycle import begin_part, make_image
@@ -86,6 +87,7 @@ class Place(NamedTuple):
     stem: str
 
 
+@freed_memory_kept()
 def image_group(
     source: Calibrated,
     place: Place,
