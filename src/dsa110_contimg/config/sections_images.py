@@ -16,7 +16,7 @@ class ImageSettings(Section):
         None, ge=64, description="Pixels on a side. Not set: so that the beam's `edge` is inside the image."
     )
     cell_arcsec: Number | None = Field(
-        None, gt=0, description="Pixel size [arcsec]. Not set: a third of what the longest baselines resolve."
+        None, gt=0, description="Pixel size [arcsec]. Not set: a fifth of the beam, or less for the longest baselines."
     )
     edge: Number = Field(
         0.05, gt=0, lt=1, description="The image reaches to where the drift-averaged primary beam is this."

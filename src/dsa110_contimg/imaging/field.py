@@ -9,7 +9,10 @@ from scipy.fft import next_fast_len
 
 from dsa110_contimg.errors import UsageError
 from dsa110_contimg.imaging.grid import Grid
+from dsa110_contimg.imaging.gridding import Gridder
 from dsa110_contimg.imaging.primary_beam import directions_power
+from dsa110_contimg.imaging.psf import fit_beam
+from dsa110_contimg.imaging.weighting import expected_weights
 from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT
 
 if TYPE_CHECKING:
@@ -20,14 +23,15 @@ if TYPE_CHECKING:
     from dsa110_contimg.telescope.beams import BeamModel
 
 _SMALLEST = 64
-# Pixels across the finest fringe: what a third of it does not show, the PSF's fit cannot use either.
-_PIXELS_A_FRINGE = 3.0
+# Pixels across the finest fringe, of which two are the least that shows it: with fewer, bright sources that lie between
+# pixels leave more than noise behind.
+_PIXELS_A_FRINGE = 2.5
 # Pixels across the beam: components on a coarser lattice come out faint, and beside their places.
-_PIXELS_A_BEAM = 4.0
-# Robust weighting makes the beam so much narrower than a Gaussian's; the angles that are tried; |x| at its median.
-_NARROWER = 0.7
-_ANGLES = 18
-_MEDIAN_OF_GAUSSIAN = 0.6745
+_PIXELS_A_BEAM = 5.0
+# What the beam is fitted to: a PSF of so many pixels, of which so many are a fringe, and so many frequencies.
+_PSF_PIXELS, _FINER, _FREQUENCIES = 256, 8.0, 5
+# A Gaussian takes it down at its edges: the exponent there.
+_CUT = 8.0
 # Pixel sizes that are chosen are multiples of this [arcsec].
 _ROUND_ARCSEC = 0.5
 # How finely, and how far, the edge of the beam is looked for, in direction cosines.
@@ -43,7 +47,7 @@ def choose_grid(observation: Observation, settings: ImageSettings, beam: BeamMod
     observation : Observation
         What is imaged.
     settings : ImageSettings
-        ``size``, ``cell_arcsec``, ``edge``, ``max_uv_m`` and ``taper_arcsec`` count here.
+        ``size``, ``cell_arcsec``, ``edge``, and what makes the beam: the weighting and the range of baselines.
     beam : BeamModel
         The primary beam.
 
@@ -52,11 +56,11 @@ def choose_grid(observation: Observation, settings: ImageSettings, beam: BeamMod
     UsageError
         The size is odd, or the image would not fit in the sky around the phase centre, or no baseline is left.
     """
-    cell_rad = finest_cell_rad(observation, settings)
+    radius = edge_radius(observation, beam, settings.edge)
+    cell_rad = finest_cell_rad(observation, settings, radius)
     if settings.size is None:
-        radius = edge_radius(observation, beam, settings.edge)
         pixel = cell_rad * observation.aberration_scale
-        n_pixels = max(_SMALLEST, 2 * int(next_fast_len(int(np.ceil(radius / pixel)), real=True)))
+        n_pixels = max(_SMALLEST, 2 * int(next_fast_len(int(np.ceil(radius / pixel)))))
     else:
         n_pixels = settings.size
     if n_pixels % 2:
@@ -69,10 +73,17 @@ def choose_grid(observation: Observation, settings: ImageSettings, beam: BeamMod
     return Grid(n_pixels, cell_rad, observation.aberration_scale)
 
 
-def finest_cell_rad(observation: Observation, settings: ImageSettings) -> float:
-    """Pixel size: the settings', or a third of the finest fringe of the baselines that are used, or less [rad].
+def finest_cell_rad(observation: Observation, settings: ImageSettings, radius: float) -> float:
+    """Pixel size: the settings', or as fine as the longest baseline's fringes and the beam need it [rad].
 
-    Less where the longest baselines are not much longer than the others: then the beam is no wider than a few fringes.
+    Parameters
+    ----------
+    observation : Observation
+        Of which the array, the declination and the band count.
+    settings : ImageSettings
+        ``cell_arcsec``; the weighting, which makes the beam, and the range of baselines.
+    radius : float
+        Half the width of the field, as `edge_radius` has it: of the cells in which weights are counted.
 
     Raises
     ------
@@ -87,34 +98,30 @@ def finest_cell_rad(observation: Observation, settings: ImageSettings) -> float:
     if longest_m <= 0.0:
         raise UsageError("there are no two antennas at work", remedy="give the pixel size")
     fringe_rad = SPEED_OF_LIGHT / float(observation.freq_hz.max()) / longest_m
-    finest_rad = min(fringe_rad / _PIXELS_A_FRINGE, _beam_rad(observation, longest_m) / _PIXELS_A_BEAM)
+    finest_rad = min(
+        fringe_rad / _PIXELS_A_FRINGE, _beam_rad(observation, settings, radius, fringe_rad) / _PIXELS_A_BEAM
+    )
     cell_arcsec = np.degrees(finest_rad) * 3600.0
-    if settings.taper_arcsec is not None:
-        # A tapered beam is wider, and so may its pixels be: four across it.
-        cell_arcsec = max(cell_arcsec, settings.taper_arcsec / 4.0)
     if cell_arcsec > _ROUND_ARCSEC:
         cell_arcsec = np.floor(cell_arcsec / _ROUND_ARCSEC) * _ROUND_ARCSEC
     return float(np.radians(cell_arcsec / 3600.0))
 
 
-def _beam_rad(observation: Observation, longest_m: float) -> float:
-    """Width of the narrow axis of the beam that most baselines make, FWHM [rad].
+def _beam_rad(observation: Observation, settings: ImageSettings, radius: float, fringe_rad: float) -> float:
+    """Width of the beam that the weighting makes of the array, along its narrow axis, FWHM [rad].
 
-    It is that of a Gaussian in the uv plane with their median length along the axis on which it is greatest: a
-    Gaussian of width s has the transform exp(-2 (pi s x)^2), and so a FWHM of sqrt(8 ln 2) / (2 pi s).
+    What is many fringes wide, as the beam of antennas in a line is along it, is cut off.
     """
-    middle = observation.times_mjd[[observation.times_mjd.size // 2]]
-    uv_m = observation.uvw_m(middle)[0, :, :2]
-    uv_m = uv_m[np.hypot(*uv_m.T) <= longest_m]
-    if not uv_m.size:
+    weights = expected_weights(observation, radius, settings)
+    if not weights.any():
         return np.inf
-    angles = np.linspace(0.0, np.pi, _ANGLES, endpoint=False)
-    along_m = np.abs(uv_m @ np.stack([np.cos(angles), np.sin(angles)]))
-    width_m = float(np.median(along_m, axis=0).max()) / _MEDIAN_OF_GAUSSIAN
-    if width_m <= 0.0:
-        return np.inf
-    wavelength_m = SPEED_OF_LIGHT / float(observation.freq_hz.max())
-    return _NARROWER * float(np.sqrt(8 * np.log(2)) / (2 * np.pi)) * wavelength_m / width_m
+    uvw_m = observation.uvw_m(observation.times_mjd[[observation.times_mjd.size // 2]])[0]
+    some_hz = np.linspace(observation.freq_hz.min(), observation.freq_hz.max(), _FREQUENCIES)
+    small = Gridder(Grid(_PSF_PIXELS, fringe_rad / _FINER))
+    psf = small.psf(uvw_m, some_hz, np.repeat(weights[:, None], some_hz.size, axis=1).astype(np.float32))
+    cut = np.exp(-((np.arange(_PSF_PIXELS) / (_PSF_PIXELS / 2) - 1.0) ** 2) * _CUT)
+    psf *= np.outer(cut, cut) / psf[_PSF_PIXELS // 2, _PSF_PIXELS // 2]
+    return float(np.radians(fit_beam(psf, small.grid.cell_rad).minor_deg))
 
 
 def edge_radius(observation: Observation, beam: BeamModel, level: float) -> float:
