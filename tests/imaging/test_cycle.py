@@ -116,7 +116,8 @@ def test_of_the_rest_of_a_band_psf_and_residual_are_known(field, seed):
     dirty = settings_of(iterations=0)
     alone = make_image(high, field.observation, field.grid, dirty, begun=begin_part(whole, slice(4, None)), beam=BEAM)
     assert np.abs(known.psf - alone.psf).max() < 1e-3
-    assert np.abs(known.dirty - alone.residual).max() < 1e-3 * np.abs(alone.residual).max() + 1e-5
+    # What is cleaned once more is right to a part of itself.
+    assert np.abs(known.dirty - alone.residual).max() < 3e-3 * np.abs(alone.residual).max() + 1e-5
     squares = (known.weights**2 / weights[:, 4:]).sum()
     assert alone.thermal_jy == pytest.approx(np.sqrt(squares) / known.weights.sum(), rel=1e-3)
 

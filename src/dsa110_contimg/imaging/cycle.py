@@ -41,8 +41,9 @@ _SIDELOBE = 0.05
 _OF_THRESHOLD, _OF_NOISE, _OF_PEAK = 0.5, 0.3, 1e-4
 # A residual peak that grows by more than this is a divergence.
 _GROWTH = 1.1
-# PSFs and residuals may be so many times less accurate than a bright model, which is not corrected afterwards.
-_COARSER, _COARSEST = 10.0, 0.1
+# Errors are parts of an image itself. The last residual may be so many times less accurate than a bright model, which
+# is not corrected afterwards; PSFs, and residuals that are cleaned once more, so many times: the next one is right.
+_LAST, _NOT_LAST, _COARSEST = 10.0, 100.0, 0.1
 # Every so many pixels are enough to tell the noise.
 _NOISE_STEP = 3
 
@@ -95,15 +96,15 @@ def make_image(
     if not np.isfinite(samples.visibilities).all() and not np.isfinite(samples.visibilities[weights > 0.0]).all():
         raise ImagingError("some visibilities that are not flagged are not finite", remedy="flag them")
     gridder = Gridder(grid, settings.epsilon, settings.n_threads)
-    coarse = gridder._replace(epsilon=_coarse(settings))
+    first = gridder._replace(epsilon=_coarse(settings, _NOT_LAST)) if settings.iterations else gridder
     pb = average_power(observation, beam, grid, samples, weights)
     bands = _bands(samples, weights, observation, grid, settings, beam)
     shares = np.array([band.sum_weights for band in bands]) / total
     models = np.array([_seen_in(band, () if begun is None else begun.taken, grid) for band in bands])
     left = [Remainder(band, gridder, model) for band, model in zip(bands, models, strict=True)]
     if begun is None or begun.psf is None or begun.dirty is None:
-        psfs = np.array([psf_image(band, coarse) for band in bands])
-        residuals = np.array([each.image(coarse.epsilon if settings.iterations else gridder.epsilon) for each in left])
+        psfs = np.array([psf_image(band, first) for band in bands])
+        residuals = np.array([each.image(first.epsilon) for each in left])
     else:
         psfs, residuals = begun.psf[None], begun.dirty[None].copy()
     dirty = _mean(residuals, shares).copy()
@@ -168,7 +169,7 @@ def _clean(
         tolerance = max(_OF_THRESHOLD * threshold, _OF_NOISE * noise, _OF_PEAK * first_peak) / _SIDELOBE
         degridded = sum(each.take_out(model, tolerance) for each, model in zip(left, models, strict=True))
         for residual, each in zip(residuals, left, strict=True):
-            residual[:] = each.image(_coarse(settings))
+            residual[:] = each.image(_coarse(settings, _NOT_LAST if another else _LAST))
         new_peak, new_noise = _figures(_mean(residuals, shares))
         model_jy = float(_mean(models, shares).sum(dtype=np.float64))
         seconds = time.perf_counter() - began
@@ -238,9 +239,9 @@ def _kept(samples: Samples, weights: NDArray[np.float32], settings: ImageSetting
     return Weighting(weights, facts)
 
 
-def _coarse(settings: ImageSettings) -> float:
+def _coarse(settings: ImageSettings, times: float) -> float:
     """Accuracy of images from which something is taken still, or of which little is left."""
-    return min(_COARSER * settings.epsilon, _COARSEST)
+    return min(times * settings.epsilon, _COARSEST)
 
 
 def _bands(
