@@ -105,6 +105,17 @@ def test_one_that_stands_still_leaves_a_percent(true_model):
 
 
 @pytest.mark.parametrize("drift", [True, False])
+def test_few_components_are_added_up_as_many_are_degridded(true_model, monkeypatch, drift):
+    added, degridded = remainder_of(drift), remainder_of(drift)
+    n_added = added.take_out(true_model, 1e9)
+    monkeypatch.setattr(prediction, "_MOST_SOURCES", 0)
+    assert degridded.take_out(true_model, 1e9) == n_added == 1
+    differ = added.band.samples.visibilities - degridded.band.samples.visibilities
+    assert 0.0 < np.abs(differ).max() < 2e-3 * true_model.max()
+    assert np.sqrt(np.mean(np.abs(differ) ** 2)) < 2e-4 * true_model.max()
+
+
+@pytest.mark.parametrize("drift", [True, False])
 def test_a_model_that_grows_leaves_what_it_would_have_left_at_once(true_model, drift):
     at_once, grown = remainder_of(drift), remainder_of(drift)
     at_once.take_out(true_model, 1e-3)

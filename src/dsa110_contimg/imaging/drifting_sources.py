@@ -12,7 +12,7 @@ stands for them if their second moment says so.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -91,6 +91,13 @@ class Sources(NamedTuple):
 
     direction: NDArray[np.float64]
     table: NDArray[np.float32]
+
+
+def components(image: NDArray[np.float32], grid: Grid, n_times: int, n_channels: int) -> Sources:
+    """Give the components of an image (N, N) [Jy] as sources that do not change in time and frequency."""
+    rows, columns = np.nonzero(image)
+    flux = image[rows, columns][:, None, None]
+    return Sources(_directions(columns, rows, grid), np.repeat(np.repeat(flux, n_times, axis=1), n_channels, axis=2))
 
 
 class DriftingSources:
@@ -174,13 +181,11 @@ class DriftingSources:
         return sources
 
     def _sources(self, flux_jy: NDArray[np.float64], column: NDArray[np.float64], row: NDArray[np.float64]) -> Sources:
-        middle, step = self._grid.n_pixels // 2, self._grid.cell_rad * self._grid.magnification
-        l_, m = (middle - column) * step, (row - middle) * step
-        squares = l_**2 + m**2
-        direction = np.stack([l_, m, -squares / (1.0 + np.sqrt(1.0 - squares))], axis=1)
         nearest = (np.clip(np.round(each).astype(int), 0, self._grid.n_pixels - 1) for each in (row, column))
         table = self._drift.beside_mean(*nearest) * flux_jy[:, None, None]
-        return Sources(direction, np.asarray(table @ self._drift.polynomials, dtype=np.float32))
+        return Sources(
+            _directions(column, row, self._grid), np.asarray(table @ self._drift.polynomials, dtype=np.float32)
+        )
 
     def _nearest_point(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Point of the lattice that is nearest to each cell, along both axes, to index a map with."""
@@ -188,3 +193,11 @@ class DriftingSources:
         nearest = np.round(np.arange(n_cells) * ((n_points - 1) / max(1, n_cells - 1))).astype(int)
         rows, columns = np.ix_(nearest, nearest)
         return rows, columns
+
+
+def _directions(column: NDArray[Any], row: NDArray[Any], grid: Grid) -> NDArray[np.float64]:
+    """(l, m, n - 1) of places in an image [pixel], in the frame of the UVWs, (S, 3)."""
+    middle, step = grid.n_pixels // 2, grid.cell_rad * grid.magnification
+    l_, m = (middle - column) * step, (row - middle) * step
+    squares = l_**2 + m**2
+    return np.stack([l_, m, -squares / (1.0 + np.sqrt(1.0 - squares))], axis=1)

@@ -27,7 +27,7 @@ class Cycle(NamedTuple):
     iterations : int
         Minor iterations so far.
     degridded : int
-        Images that were degridded: more than the sub-bands where the drift of the beam needed them.
+        Images that were degridded, or added up: more than the sub-bands where the drift of the beam needed them.
     followed : int
         Sources whose drift through the beam was followed one by one, in all sub-bands.
     seconds : float

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dsa110_contimg.imaging.drifting_sources import DriftingSources, Sources
+from dsa110_contimg.imaging.drifting_sources import DriftingSources, Sources, components
 from dsa110_contimg.imaging.prediction_kernels import add_sources, subtract_wide
 from dsa110_contimg.imaging.widths import Widths, sample_widths
 from dsa110_contimg.telescope.geometry import SPEED_OF_LIGHT
@@ -33,8 +33,8 @@ _PIECE_BYTES = 256 << 20
 # What matters little is degridded less accurately, but not less than this.
 _COARSEST = 1e-2
 _TINY_JY = 1e-30
-# The drift of the brightest is followed source by source: of so many in a cycle, which take as long as an image, and
-# to this part of what is tolerated.
+# So many sources or components take as long as an image. Fewer are added up directly: the components of an image, and
+# what the brightest sources lose and gain by the drift, to this part of what is tolerated.
 _MOST_SOURCES, _OF_TOLERANCE = 200, 0.5
 
 
@@ -127,7 +127,7 @@ class Remainder:
         Returns
         -------
         int
-            How many images were degridded for it.
+            How many images were degridded for it, or added up component by component.
         """
         new = rest = self._weighed(model)
         sources = None
@@ -149,7 +149,8 @@ class Remainder:
             with_sources = sources if number == 0 else None
             if change.any() or (with_sources is not None and len(with_sources.table)):
                 accuracy = self._gridder.epsilon * self._strongest_jy / max(float(pending_jy[number]), _TINY_JY)
-                self._subtract(number, change, float(np.clip(accuracy, self._gridder.epsilon, _COARSEST)), with_sources)
+                epsilon = float(np.clip(accuracy, self._gridder.epsilon, _COARSEST))
+                self._subtract(number, change, epsilon, with_sources)
                 n_degridded += bool(change.any())
         return n_degridded
 
@@ -183,18 +184,25 @@ class Remainder:
         return pending_jy
 
     def _subtract(self, number: int, change: NDArray[np.float32], epsilon: float, sources: Sources | None) -> None:
-        """Degrid a mode of the change of a model, add sources to it, and subtract it."""
+        """Degrid a mode of the change of a model, or add it up; add sources to it, and subtract it."""
         samples, gridder = self.band.samples, self._gridder._replace(epsilon=epsilon)
         image, factor = change, self.band.spectrum[None]
         if self._modes is not None:
             image, factor = self._modes.image(number, change), self._modes.factor(number)
+        added = [] if sources is None else [sources]
+        few = np.count_nonzero(image) <= _MOST_SOURCES
+        if few:
+            n_times = 1 if self.band.drift is None else len(self.band.drift.edges) - 1
+            added.append(components(image, gridder.grid, n_times, samples.freq_hz.size))
         with ThreadPoolExecutor(gridder.threads) as pool:
             for piece in self._pieces:
                 uvw_m, left = samples.uvw_m[piece.rows], samples.visibilities[piece.rows]
                 edges = np.linspace(0, len(left), gridder.threads + 1).astype(int).tolist()
-                predicted = gridder.visibilities(image, uvw_m, samples.freq_hz)
-                if sources is not None and len(sources.table):
-                    _run(pool, edges, add_sources, uvw_m, samples.freq_hz, piece.time, *sources, out=predicted)
+                predicted = (
+                    np.zeros(left.shape, np.complex64) if few else gridder.visibilities(image, uvw_m, samples.freq_hz)
+                )
+                for each in added:
+                    _run(pool, edges, add_sources, uvw_m, samples.freq_hz, piece.time, *each, out=predicted)
                 _run(pool, edges, subtract_wide, predicted, factor, piece.time, *piece.widths, out=left)
 
 
