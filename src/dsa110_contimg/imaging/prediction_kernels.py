@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
 # Rows of an integration whose phases are turned together from channel to channel, so that the compiler makes vectors.
 _ROWS = 128
-# Channels that are no farther than this from an even grid are turned as if they were on it [Hz].
-_EVEN_HZ = 1.0
-# What is turned further by less than this is turned by a polynomial, which is right to 1e-4 [rad].
-_LITTLE_RAD = 0.4
+# What is turned further by less than these is turned along the tangent, or by a polynomial: right to 1e-4 [rad].
+_TANGENT_RAD, _LITTLE_RAD = 0.014, 0.4
 
 
 def compile_kernels() -> None:
@@ -157,7 +155,7 @@ def add_sources(
     first_hz = np.median(beside_hz)
     beside_hz -= first_hz
     real, imag = np.empty((n_channels, _ROWS), np.float32), np.empty((n_channels, _ROWS), np.float32)
-    delay_s = np.empty(_ROWS)
+    delay_s, short_s = np.empty(_ROWS), np.empty(_ROWS, np.float32)
     here_real, here_imag = np.empty(_ROWS, np.float32), np.empty(_ROWS, np.float32)
     step_real, step_imag = np.empty(_ROWS, np.float32), np.empty(_ROWS, np.float32)
     more_real, more_imag = np.empty(_ROWS, np.float32), np.empty(_ROWS, np.float32)
@@ -174,13 +172,16 @@ def add_sources(
             for r in range(n):
                 here_real[r], here_imag[r] = np.cos(first_hz * delay_s[r]), np.sin(first_hz * delay_s[r])
                 step_real[r], step_imag[r] = np.cos(step_hz * delay_s[r]), np.sin(step_hz * delay_s[r])
+                short_s[r] = delay_s[r]
             for c in range(n_channels):
                 amplitude = flux[c]
-                if abs(beside_hz[c]) < _EVEN_HZ:
+                if abs(beside_hz[c]) * longest_s < _TANGENT_RAD:
+                    beside = np.float32(beside_hz[c])
                     for r in range(n):
                         a, b = here_real[r], here_imag[r]
-                        real[c, r] += amplitude * a
-                        imag[c, r] += amplitude * b
+                        angle = beside * short_s[r]
+                        real[c, r] += amplitude * (a - b * angle)
+                        imag[c, r] += amplitude * (b + a * angle)
                         here_real[r] = a * step_real[r] - b * step_imag[r]
                         here_imag[r] = a * step_imag[r] + b * step_real[r]
                     continue
