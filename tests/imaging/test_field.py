@@ -54,6 +54,20 @@ def test_shorter_baselines_need_larger_pixels(field):
     assert choose_grid(field.observation, ImageSettings(size=64, taper_arcsec=120), BEAM).cell_rad > 2 * fine
 
 
+def test_a_taper_needs_a_fifth_of_itself(field):
+    grid = choose_grid(field.observation, ImageSettings(size=64, taper_arcsec=2000), BEAM)
+    assert np.degrees(grid.cell_rad) * 3600 == pytest.approx(400.0)
+
+
+def test_a_narrower_beam_needs_smaller_pixels():
+    observation = sampled_field([(0, 0)], [1.0], every=256, stations=(*range(1, 30), 110, 117), n_times=2).observation
+    natural, robust, uniform = (
+        choose_grid(observation, ImageSettings(size=64, weighting=weighting, robust=0.0), BEAM).cell_rad
+        for weighting in ("natural", "briggs", "uniform")
+    )
+    assert uniform < robust <= natural
+
+
 def test_what_is_chosen_is_taken(field):
     grid = choose_grid(field.observation, ImageSettings(size=246, cell_arcsec=7.25), BEAM)
     assert grid.n_pixels == 246

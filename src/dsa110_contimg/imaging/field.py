@@ -47,7 +47,7 @@ def choose_grid(observation: Observation, settings: ImageSettings, beam: BeamMod
     observation : Observation
         What is imaged.
     settings : ImageSettings
-        ``size``, ``cell_arcsec``, ``edge``, and what makes the beam: the weighting and the range of baselines.
+        ``size``, ``cell_arcsec``, ``edge``, and what makes the beam: weighting, taper, baselines.
     beam : BeamModel
         The primary beam.
 
@@ -81,7 +81,7 @@ def finest_cell_rad(observation: Observation, settings: ImageSettings, radius: f
     observation : Observation
         Of which the array, the declination and the band count.
     settings : ImageSettings
-        ``cell_arcsec``; the weighting, which makes the beam, and the range of baselines.
+        ``cell_arcsec``; the weighting and the taper, which make the beam, and the range of baselines.
     radius : float
         Half the width of the field, as `edge_radius` has it: of the cells in which weights are counted.
 
@@ -102,6 +102,9 @@ def finest_cell_rad(observation: Observation, settings: ImageSettings, radius: f
         fringe_rad / _PIXELS_A_FRINGE, _beam_rad(observation, settings, radius, fringe_rad) / _PIXELS_A_BEAM
     )
     cell_arcsec = np.degrees(finest_rad) * 3600.0
+    if settings.taper_arcsec is not None:
+        # What the longest baselines show is tapered away: the beam is no narrower than the taper.
+        cell_arcsec = max(cell_arcsec, settings.taper_arcsec / _PIXELS_A_BEAM)
     if cell_arcsec > _ROUND_ARCSEC:
         cell_arcsec = np.floor(cell_arcsec / _ROUND_ARCSEC) * _ROUND_ARCSEC
     return float(np.radians(cell_arcsec / 3600.0))
