@@ -61,23 +61,24 @@ class Gridder(NamedTuple):
         (n_pixels, n_pixels) float32
             In the order of a FITS image; divided by the sum of the weights it is in Jy/beam.
         """
-        return np.asarray(
-            ducc0.wgridder.vis2dirty(
-                uvw=_by_rows(uvw_m),
-                freq=freq_hz,
-                vis=visibilities,
-                wgt=weights,
-                npix_x=self.grid.n_pixels,
-                npix_y=self.grid.n_pixels,
-                pixsize_x=self._pixel,
-                pixsize_y=self._pixel,
-                epsilon=self.epsilon,
-                do_wgridding=True,
-                flip_u=True,
-                divide_by_n=False,
-                nthreads=self.threads,
-            )
+        # ducc sums V exp(2 pi i nu/c (u l + v m - w (n - 1))), l along the first axis. Flipping v puts the sign of m
+        # right; u as it is lets l rise to the west, as in a FITS image.
+        pixels = ducc0.wgridder.vis2dirty(
+            uvw=uvw_m,
+            freq=freq_hz,
+            vis=visibilities,
+            wgt=weights,
+            npix_x=self.grid.n_pixels,
+            npix_y=self.grid.n_pixels,
+            pixsize_x=self._pixel,
+            pixsize_y=self._pixel,
+            epsilon=self.epsilon,
+            do_wgridding=True,
+            flip_v=True,
+            divide_by_n=False,
+            nthreads=self.threads,
         )
+        return np.ascontiguousarray(pixels.T)
 
     def psf(
         self, uvw_m: NDArray[np.float64], freq_hz: NDArray[np.float64], weights: NDArray[np.float32]
@@ -106,14 +107,14 @@ class Gridder(NamedTuple):
             [Jy].
         """
         predicted = ducc0.wgridder.dirty2vis(
-            uvw=_by_rows(uvw_m),
+            uvw=uvw_m,
             freq=freq_hz,
-            dirty=np.ascontiguousarray(model, dtype=np.float32),
+            dirty=np.ascontiguousarray(model.T, dtype=np.float32),
             pixsize_x=self._pixel,
             pixsize_y=self._pixel,
             epsilon=self.epsilon,
             do_wgridding=True,
-            flip_u=True,
+            flip_v=True,
             divide_by_n=False,
             nthreads=self.threads,
         )
@@ -122,12 +123,3 @@ class Gridder(NamedTuple):
     @property
     def _pixel(self) -> float:
         return self.grid.cell_rad * self.grid.magnification
-
-
-def _by_rows(uvw_m: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give v, u, w as ducc0 wants them for pixels in the order of a FITS image, m along the first axis.
-
-    ducc0 sums V exp(2 pi i nu/c (u l + v m - w (n - 1))), l along the first axis. What is first is v here, and flipped,
-    which puts the sign of m right; u as it is lets l rise to the west.
-    """
-    return np.ascontiguousarray(uvw_m[:, [1, 0, 2]])
