@@ -194,6 +194,7 @@ class Remainder:
         if few:
             n_times = 1 if self.band.drift is None else len(self.band.drift.edges) - 1
             added.append(components(image, gridder.grid, n_times, samples.freq_hz.size))
+        added = [each for each in added if len(each.table)]
         with ThreadPoolExecutor(gridder.threads) as pool:
             for piece in self._pieces:
                 uvw_m, left = samples.uvw_m[piece.rows], samples.visibilities[piece.rows]
