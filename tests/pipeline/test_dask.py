@@ -5,8 +5,6 @@ import pytest
 
 from stream_daemon import Stream, id_of, same_products
 
-pytest.importorskip("distributed")
-
 pytestmark = pytest.mark.alone
 
 
